@@ -21,10 +21,10 @@ _LINK = re.compile(
     r"(/p/|%2[Ff]p%2[Ff])(?:unsubscribe(?:/|%2[Ff]))?[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _NO_JWT + _REST
 )
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?<![A-Za-z0-9_-]\.)[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _NO_JWT)
-# Links that set a password or accept an invitation.
-_LOG_IN_LINK = re.compile(r"(/admin/(?:reset/[0-9A-Za-z_-]++/|invitation/))[0-9A-Za-z_.-]{20,}+")
+# Links that set a password or accept an invitation, and the addresses at which providers report payments.
+_SECRET_PATH = re.compile(r"(/admin/(?:reset/[0-9A-Za-z_-]++/|invitation/)|/hooks/payments/)[0-9A-Za-z_.-]{20,}+")
 # Any token in a path, whatever its form.
-_PATH_TOKEN = re.compile(r"(/p/(?:unsubscribe/)?|/admin/reset/[^/?\s]+/|/admin/invitation/)[^/?\s]+")
+_PATH_TOKEN = re.compile(r"(/p/(?:unsubscribe/)?|/admin/reset/[^/?\s]+/|/admin/invitation/|/hooks/payments/)[^/?\s]+")
 
 # An API key, whole or truncated, also with encoded underscores.
 _KEY = re.compile(r"inflow(?:_|%5f)(?:test(?:_|%5f))?[0-9a-z]{6,}+", re.IGNORECASE)
@@ -79,7 +79,7 @@ class HideSecrets(logging.Filter):
 
 def mask_log_line(logger: Any, name: str, line: str) -> str:
     """Mask keys and links in a rendered log line. The last processor of structlog."""
-    return mask_links(_LOG_IN_LINK.sub(rf"\1{MASK}", mask_keys(line)))
+    return mask_links(_SECRET_PATH.sub(rf"\1{MASK}", mask_keys(line)))
 
 
 def _own_link(base_url: str) -> re.Pattern[str]:

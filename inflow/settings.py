@@ -13,6 +13,7 @@ import dj_email_url
 from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
@@ -88,6 +89,15 @@ CACHES = {
 # A folder that is not part of a restore of the database. High-water marks are written there too (inflow/restores).
 _data = env.str("INFLOW_DATA", "")
 INFLOW_DATA: Path | None = BASE_DIR / _data if _data else None
+
+# The Django storage of invoice documents, such as storages.backends.s3.S3Storage, and its options as JSON. Empty: they
+# are stored in the database.
+if _document_storage := env.str("DOCUMENT_STORAGE", ""):
+    _document_options = dict(env.json("DOCUMENT_STORAGE_OPTIONS", {}))
+    STORAGES: dict[str, Any] = {
+        **global_settings.STORAGES,
+        "documents": {"BACKEND": _document_storage, "OPTIONS": _document_options},
+    }
 
 # --- Django ------------------------------------------------------------------------------------------------------
 

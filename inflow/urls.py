@@ -30,6 +30,7 @@ urlpatterns = [
         for each in urls.urlpatterns
     ),
     path("", include("communications.inbound.gateway_hooks")),
+    path("", include("invoices.payment_hooks.urls")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
     path("admin/login/", login.login, name="login"),

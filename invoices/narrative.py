@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow import languages
 from invoices import money
-from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
+from invoices.models import PaymentStatus, Reason, ReportKind, Resolution, Status, TimelineEntry
 from invoices.models.identities import ContactKind
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -138,6 +138,8 @@ add_labels("resolution", dict(Resolution.choices))
 add_labels("invoice_status", dict(Status.choices))
 add_labels("payment_status", dict(PaymentStatus.choices))
 add_labels("contact", dict(ContactKind.choices))
+add_labels("report", dict(ReportKind.choices))
+add_labels("provider", {"stripe": "Stripe", "hmac": _lazy("The payment provider")})
 
 register("created", _lazy("Invoice of %(amount)s registered."))
 register(
@@ -195,3 +197,7 @@ register(
 )
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))
+register("document_attached", _lazy("Invoice document attached: %(file)s."))
+register("document_replaced", _lazy("Invoice document replaced: %(file)s."))
+register("document_removed", _lazy("Invoice document removed: %(file)s."))
+register("payment_reported", _lazy("%(provider)s reports a %(report)s of %(amount)s. It needs attention."))

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from email.generator import BytesGenerator
+from email.mime.multipart import MIMEMultipart
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from communications.channels.errors import DeliveryRefused, GateExpired, TransportUnavailable
 from communications.channels.refusals import Stage, classify
-from communications.content import profiles
+from communications.content import attachments, profiles
 from communications.models import Communication
 from communications.portal import links
 from inflow.accounts.models import Account
@@ -31,14 +32,18 @@ MAIL_KEY = "inflow_message"
 
 
 class _Mail(EmailMultiAlternatives):
-    """A mail whose attachments, such as the logo, belong to the HTML part."""
+    """A mail whose logo belongs to the HTML part. Documents are attached to the whole."""
 
     metadata: dict[str, str]
+    has_logo = False
 
     def message(self, **options: Any) -> Any:  # a Message, and an EmailMessage from Django 6.0 on
         message = super().message(**options)
-        if self.attachments:
+        if self.has_logo and len(self.attachments) == 1:
             message.set_type("multipart/related")
+        elif self.has_logo:
+            text, logo, *documents = message.get_payload()
+            message.set_payload([MIMEMultipart("related", _subparts=[text, logo]), *documents])
         return message
 
 
@@ -76,7 +81,19 @@ def email(communication: Communication) -> EmailMultiAlternatives:
     message.attach_alternative(communication.html, "text/html")
     if profile.logo and profiles.LOGO_CID in communication.html:
         message.attach(profiles.logo_part(bytes(profile.logo)))
+        message.has_logo = True
+    for name, data, media_type in _documents(communication):
+        message.attach(name, data, media_type)
     return message
+
+
+def _documents(communication: Communication) -> list[tuple[str, bytes, str]]:
+    """Return the attached documents. Raise `GateExpired` if they can't be read now: nothing was sent yet."""
+    try:
+        return attachments.parts(communication)
+    except Exception as error:  # of any storage
+        log.exception("attachments_unreadable", message=str(communication.message_id))
+        raise GateExpired("attachments") from error
 
 
 class Mailer:

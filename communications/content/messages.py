@@ -2,22 +2,25 @@
 
 import dataclasses
 import re
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import css_inline
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from communications.content import phrases, profiles, template_language, templates
+from communications.content import attachments, demand, phrases, profiles, template_language, templates
+from communications.content.attachments import Attachments
 from communications.content.errors import InvalidTemplate
 from communications.content.summary import Summary, summarize
 from communications.content.templates import TemplateText
 from communications.models import Communication, Kind, Medium, SenderProfile
 from communications.schedule import one_off
 from inflow.accounts.models import Account
-from invoices import ledger
+from invoices import ledger, payment_links
 from invoices.models import Debtor, Invoice
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
@@ -28,13 +31,14 @@ _BLOCK = re.compile("\ue000(\\w+)\ue000")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A rendered message. Only emails have a subject and `html`."""
+    """A rendered message. Only emails have a subject, `html` and `attachments`."""
 
     subject: str
     text: str
     html: str
     language: str
     is_fallback: bool = False
+    attachments: tuple[dict[str, Any], ...] = ()
 
 
 def render(
@@ -80,10 +84,13 @@ def write(
 ) -> Message:
     """Render a template. Raise `InvalidTemplate`, also if the result is empty."""
     channel, language = Medium(rows[0].channel), words.language
-    summary = summarize(account, rows, invoices, language, channel, credit)
+    listed = demand.listable(rows, invoices)
+    pay_urls = _pay_urls(account, listed, page_url) if channel == Medium.EMAIL else {}
+    documents = attachments.choose(account, rows, listed)
+    summary = summarize(account, rows, invoices, language, channel, credit, pay_urls)
     profile = profiles.of(account)
     values = _values(summary, profile, language)
-    blocks = _blocks(summary, profile, language, page_url, channel)
+    blocks = _blocks(summary, profile, language, page_url, channel, documents)
     markers = {name: f"\n\n\ue000{name}\ue000\n\n" for name, text in blocks.items() if text}
     body = phrases.isolated_text(words.body, language)
     parts = _BLOCK.split(template_language.fill(body, channel, dict.fromkeys(blocks, "") | values | markers))
@@ -101,8 +108,17 @@ def write(
         return Message("", text, "", language)
     if unsubscribe_url:
         text += f"\n\n--\n{phrases.LABELS[language]['unsubscribe_line']}\n{unsubscribe_url}"
-    html = _html(subject, parts, blocks, summary, profile, language, page_url, unsubscribe_url)
-    return Message(subject, f"{text}\n", html, language)
+    html = _html(subject, parts, blocks, summary, profile, language, page_url, unsubscribe_url, documents)
+    return Message(subject, f"{text}\n", html, language, attachments=documents.attached)
+
+
+def _pay_urls(account: Account, invoices: Iterable[Invoice], page_url: str) -> dict[uuid.UUID, str]:
+    """Return our own addresses below the debtor's page at which invoices can be paid online, by invoice."""
+    if not page_url:
+        return {}
+    pattern = payment_links.settings_of(account).payment_url_pattern
+    payable = (invoice for invoice in invoices if payment_links.is_payable(invoice, pattern))
+    return {invoice.pk: f"{page_url}/pay/{invoice.pk}" for invoice in payable}
 
 
 def _values(summary: Summary, profile: SenderProfile, language: str) -> dict[str, str]:
@@ -131,16 +147,44 @@ def _values(summary: Summary, profile: SenderProfile, language: str) -> dict[str
     }
 
 
-def _blocks(summary: Summary, profile: SenderProfile, language: str, page_url: str, channel: Medium) -> dict[str, str]:
+def _blocks(
+    summary: Summary,
+    profile: SenderProfile,
+    language: str,
+    page_url: str,
+    channel: Medium,
+    documents: Attachments,
+) -> dict[str, str]:
     """Return the blocks as text. URLs are on their own line without isolates, which would become part of them."""
     labels = phrases.LABELS[language]
     how = phrases.isolated_text(profiles.payment_instructions(profile, language), language)
     return {
         "invoices": _listing(summary, language),
         "credit": _credit_in_text(summary, language, channel),
-        "page_link": f"{labels['page_line']}\n{page_url}" if page_url else "",
+        "page_link": _page_link(summary, language, page_url, documents) if page_url else "",
         "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
     }
+
+
+def _page_link(summary: Summary, language: str, page_url: str, documents: Attachments) -> str:
+    """Return the link to the debtor's page, below the link to pay online and what is attached."""
+    labels = phrases.LABELS[language]
+    texts = [_about_documents(documents, language), f"{labels['page_line']}\n{page_url}"]
+    if summary.pay_url and not summary.several:
+        texts.insert(1, f"{labels['pay_line']}\n{summary.pay_url}")
+    return "\n\n".join(filter(None, texts))
+
+
+def _about_documents(documents: Attachments, language: str) -> str:
+    """Return the sentence about the attached documents, or an empty string if the invoices have none."""
+    count = len(documents.attached)
+    if documents.has_more:
+        name = "attached_some" if count else "attached_none"
+    elif count:
+        name = "attached_one" if count == 1 else "attached_all"
+    else:
+        return ""
+    return phrases.LABELS[language][name]
 
 
 def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:
@@ -163,6 +207,8 @@ def _listing(summary: Summary, language: str) -> str:
         for line in section.lines:
             values = filter(None, (line.balance, f"{labels['due']} {line.due_date}", line.late))
             texts[-1] += f"\n- {line.number}: {labels['comma'].join(values)}"
+            if line.pay_url:
+                texts[-1] += f"\n  {labels['pay_now']}:\n  {line.pay_url}"
     if sums := _sums(summary, language):
         texts.append("\n".join(f"{label}: {amount}" for label, amount in sums))
     return "\n\n".join(texts)
@@ -206,6 +252,7 @@ def _html(
     language: str,
     page_url: str,
     unsubscribe_url: str,
+    documents: Attachments,
 ) -> str:
     labels, invoice = phrases.LABELS[language], summary.invoice
     shown = []
@@ -237,6 +284,8 @@ def _html(
         "payment": phrases.as_html(blocks["payment_instructions"].partition("\n")[2]),
         "number": invoice.invoice_number,
         "page_url": page_url,
+        "pay_url": "" if summary.several else summary.pay_url,
+        "documents": _about_documents(documents, language),
         "unsubscribe_url": unsubscribe_url,
     }
     inlined: str = _inliner.inline(render_to_string("communications/email.html", context))

@@ -26,12 +26,13 @@ _LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An invoice in a list. `late` is the delay in words, or empty."""
+    """An invoice in a list. `late` is the delay in words, or empty, and `pay_url` the link to pay online, or empty."""
 
     number: str
     due_date: str
     balance: str
     late: str
+    pay_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Summary:
     demand: Demand
     today: dt.date
     promised_on: dt.date | None = None
+    pay_url: str = ""
 
     @property
     def several(self) -> bool:
@@ -77,7 +79,10 @@ def summarize(
     language: str,
     channel: Medium,
     credit: Mapping[str, Decimal],
+    pay_urls: Mapping[uuid.UUID, str] | None = None,
 ) -> Summary:
+    """Return the content of a message. `pay_urls` are the links to pay online, by invoice."""
+    pay_urls = pay_urls or {}
     kind, today = rows[0].kind, account.today()
     steps = {row.invoice_id: row.kind for row in rows}
     shown = demand.listable(rows, invoices)
@@ -90,15 +95,22 @@ def summarize(
         kind=kind,
         invoice=rows[0].invoice,
         listed=listed,
-        sections=_sections(shown, steps, today, language),
+        sections=_sections(shown, steps, today, language, pay_urls),
         past_due=receivables.balances(overdue),
         demand=demand.of_message(rows, invoices, credit, channel, today),
         today=today,
         promised_on=_promised_on(rows[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
+        pay_url=pay_urls.get(rows[0].invoice.pk, ""),
     )
 
 
-def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date, language: str) -> list[Section]:
+def _sections(
+    shown: list[Invoice],
+    steps: dict[uuid.UUID, str],
+    today: dt.date,
+    language: str,
+    pay_urls: Mapping[uuid.UUID, str],
+) -> list[Section]:
     found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
     for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
         if invoice.status == Status.ON_HOLD and invoice.pk not in steps:
@@ -107,17 +119,20 @@ def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date,
             name = "upcoming"
         else:
             name = _LISTED_AS.get(kind := steps.get(invoice.pk, "overdue"), kind)
-        found[name if name in found else "overdue"].append(_line(invoice, today, language))
+        found[name if name in found else "overdue"].append(
+            _line(invoice, today, language, pay_urls.get(invoice.pk, ""))
+        )
     return [Section(phrases.LABELS[language][name], lines) for name, lines in found.items() if lines]
 
 
-def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
+def _line(invoice: Invoice, today: dt.date, language: str, pay_url: str) -> Line:
     late = (today - invoice.due_date).days
     return Line(
         phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
         phrases.date(invoice.due_date, language),
         phrases.amount(invoice.balance, invoice.currency, language),
         phrases.LABELS[language]["late"].format(days=phrases.days(late, language)) if late > 0 else "",
+        pay_url,
     )
 
 

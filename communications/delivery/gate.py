@@ -39,7 +39,7 @@ _DAY = dt.timedelta(days=1)
 # Fields that the gate writes on a message that passes.
 _FIELDS_OF_SENT = [
     *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
-    *("asked", "waits_for", "segments", "own_subject", "own_body"),
+    *("asked", "waits_for", "segments", "own_subject", "own_body", "attachments"),
 ]
 
 
@@ -107,6 +107,7 @@ def claim(
             row.amount = row.invoice.balance
             row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
+            row.attachments = list(message.attachments)
             batch.update(row, *_FIELDS_OF_SENT)
             if row.step is not None:
                 lifecycle.update_schedule(row.invoice, batch=batch, next_check_at=None, next_contact_at=None)

@@ -70,10 +70,11 @@ class Preview:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the previewed message without its links, which differ each time."""
+        """SHA-256 of the previewed message and its attachments, without its links, which differ each time."""
         row = self.message
         body = _LINKS.sub("", row.body)
-        values = [row.kind, row.channel, row.language, row.recipient, row.subject, body, self.refusal]
+        attached = [each["sha256"] for each in row.attachments]
+        values = [row.kind, row.channel, row.language, row.recipient, row.subject, body, self.refusal, attached]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -212,7 +213,7 @@ def _pass_gate(
             row.invoice = invoice
             refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
         row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
-        row.language = rendered.language
+        row.language, row.attachments = rendered.language, list(rendered.attachments)
     return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), claimed
 
 

@@ -107,6 +107,15 @@ class CollectionSettings(models.Model):
     recalls_promises = models.BooleanField(
         _lazy("send promise reminders"), default=False, help_text=_lazy("On the day before the promised payment date.")
     )
+    attaches_documents = models.BooleanField(
+        _lazy("attach invoices to emails"),
+        default=True,
+        db_default=True,
+        help_text=_lazy(
+            "The uploaded PDF of each listed invoice, up to 5 MB per email. The others can be downloaded from the"
+            " debtor page."
+        ),
+    )
 
     class Meta:
         verbose_name_plural = _lazy("collection settings")

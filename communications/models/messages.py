@@ -75,6 +75,12 @@ class Communication(models.Model):
     closes_channel = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Failed for good: the step continues on another channel.")
     )
+    attachments = models.JSONField(
+        default=list,
+        db_default=[],
+        editable=False,
+        help_text=_lazy("Name, size, SHA-256 and id of each document that the email contains."),
+    )
     segments = models.PositiveSmallIntegerField(null=True, editable=False, help_text=_lazy("Billed SMS segments."))
     approved_at = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("When the held message was approved.")

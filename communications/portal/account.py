@@ -2,24 +2,31 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.db.models import Exists, OuterRef
+from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from communications.content import phrases
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.portal.texts import PageText
-from invoices import ledger, money
+from invoices import ledger, money, payment_links
 from invoices.debtors import receivables
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.debtors.receivables import Position
-from invoices.models import Invoice, Promise, PromiseStatus, Status
+from invoices.documents import documents
+from invoices.models import Document, Invoice, Promise, PromiseStatus, Status
+
+# Paid invoices with a document that the page lists, newest first.
+PAID_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An open invoice. `state` is a CSS class: late, waits (disputed or on hold) or calm."""
+    """An open invoice. `state` is a CSS class: late, waits (disputed or on hold) or calm. The links are empty where
+    there is no document, or no way to pay online."""
 
     number: str
     balance: str
@@ -27,6 +34,8 @@ class Line:
     due: SafeString
     status_text: SafeString
     state: str
+    document_url: str = ""
+    pay_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +69,30 @@ def open_invoices(party: DebtorParty) -> list[Invoice]:
     return invoices
 
 
-def lines(invoices: Sequence[Invoice], today: dt.date, text: PageText) -> list[Line]:
+def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageText) -> list[Line]:
     promises = Promise.objects.filter(invoice__in=invoices, status=PromiseStatus.OPEN)
     promised = dict(promises.values_list("invoice_id", "promised_on"))
-    return [_line(invoice, today, promised.get(invoice.pk), text) for invoice in invoices]
+    with_document = documents.current(invoice.pk for invoice in invoices)
+    pattern = payment_links.settings_of(invoices[0].account).payment_url_pattern if invoices else ""
+    found = []
+    for invoice in invoices:
+        is_payable = invoice.status != Status.DISPUTED and payment_links.is_payable(invoice, pattern)
+        line = _line(invoice, today, promised.get(invoice.pk), text)
+        document_url = _url("document", token, invoice, text) if invoice.pk in with_document else ""
+        pay_url = _url("pay", token, invoice, text) if is_payable else ""
+        found.append(replace(line, document_url=document_url, pay_url=pay_url))
+    return found
+
+
+def paid_documents(token: str, party: DebtorParty, text: PageText) -> list[tuple[str, str]]:
+    """Return the number and the link of the document of each paid invoice of this party, newest first."""
+    current = Document.objects.filter(invoice=OuterRef("pk"), superseded_at=None)
+    paid = party.invoices.filter(Exists(current), status=Status.PAID).order_by("-issue_date", "invoice_number")
+    return [(invoice.invoice_number, _url("document", token, invoice, text)) for invoice in paid[:PAID_SHOWN]]
+
+
+def _url(page: str, token: str, invoice: Invoice, text: PageText) -> str:
+    return f"{reverse(f'debtor-page-{page}', args=[token, invoice.pk])}?lang={text.language}"
 
 
 def positions(party: DebtorParty, invoices: Sequence[Invoice]) -> dict[str, Position]:

@@ -7,5 +7,7 @@ urlpatterns = [
     path("<str:token>", views.show, name="debtor-page"),
     path("<str:token>/statement.pdf", views.statement_pdf, name="debtor-page-statement"),
     path("<str:token>/logo", views.logo, name="debtor-page-logo"),
+    path("<str:token>/document/<uuid:invoice_id>", views.document, name="debtor-page-document"),
+    path("<str:token>/pay/<uuid:invoice_id>", views.pay, name="debtor-page-pay"),
     path("<str:token>/<str:kind>", views.submit, name="debtor-page-submit"),
 ]

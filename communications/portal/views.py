@@ -7,6 +7,7 @@ and must not be cached.
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -19,17 +20,20 @@ from communications.contacts import addresses, consent
 from communications.content import phrases, profiles
 from communications.models import Source
 from communications.portal import account as page
-from communications.portal import answers, links, statement, texts
+from communications.portal import answers, links, paying, statement, texts
 from communications.portal.errors import RateLimited
 from communications.portal.forms import FORMS, PageForm
 from communications.portal.links import PageLink
 from inflow.accounts.models import Language
 from inflow.api.throttling import flooded
 from inflow.proxies import client_address
+from invoices.documents import documents
+from invoices.models import Invoice
 from invoices.writing import Refused
 
 # Rate limits: requests by one address and for one debtor, answers, and statements, which cost most.
 PER_ADDRESS, PER_DEBTOR, ANSWERS_PER_DEBTOR, STATEMENTS_PER_DEBTOR = "120/m", "60/m", "20/10m", "10/m"
+DOCUMENTS_PER_DEBTOR = "30/m"
 # One-click unsubscribe requests come from the servers of mail providers, for all of their users.
 UNSUBSCRIBE_PER_ADDRESS = "600/m"
 DONE = ("paid", "promise", "proposed", "dispute", "stop")
@@ -51,7 +55,7 @@ def portal_view(view: View) -> View:
     """Add the page's headers to each response, and render 404 and 429 responses."""
 
     @wraps(view)
-    def wrapper(request: HttpRequest, **kwargs: str) -> HttpResponse:
+    def wrapper(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
             response = view(request, **kwargs)
         except Http404:
@@ -60,7 +64,7 @@ def portal_view(view: View) -> View:
             response = render(request, "communications/portal/limited.html", {"wait": flood.wait_s}, status=429)
             response["Retry-After"] = str(flood.wait_s)
         for name, value in _HEADERS.items():
-            response[name] = value
+            response.headers.setdefault(name, value)
         return response
 
     return wrapper
@@ -104,6 +108,50 @@ def statement_pdf(request: HttpRequest, token: str) -> HttpResponse:
     today = opened.debtor.account.today()
     response["Content-Disposition"] = f'inline; filename="statement-{today:%Y-%m-%d}.pdf"'
     return response
+
+
+@portal_view
+@require_safe
+def document(request: HttpRequest, token: str, invoice_id: UUID) -> HttpResponse:
+    """Respond with the document of one of the party's invoices, also of a paid one."""
+    opened, _ = _open(request, token)
+    invoice = _invoice(opened, invoice_id)
+    _count(request, "page-document", str(opened.debtor.pk), DOCUMENTS_PER_DEBTOR)
+    found = documents.of(invoice) if invoice.cancelled_at is None else None
+    response = found and documents.response(found, invoice.invoice_number)
+    if response is None:
+        raise Http404
+    return response
+
+
+@portal_view
+@require_safe
+def pay(request: HttpRequest, token: str, invoice_id: UUID) -> HttpResponse:
+    """Redirect to the account's payment provider with the amount as of now, or say why there is nothing to pay."""
+    opened, text = _open(request, token)
+    invoice = _invoice(opened, invoice_id)
+    payment = paying.resolve(opened.party, invoice, text)
+    if payment is None:
+        raise Http404
+    if payment.url:
+        return HttpResponseRedirect(payment.url)
+    shown = {
+        "words": text,
+        "title": page.format_sentence(text.pay_title, number=invoice.invoice_number),
+        "plain_title": text.pay_title.format(number=invoice.invoice_number),
+        "sentence": payment.sentence,
+        "back": _address(token, text.language),
+    }
+    return render(request, "communications/portal/pay.html", shown)
+
+
+def _invoice(opened: PageLink, invoice_id: UUID) -> Invoice:
+    """Return one of the party's invoices. Another party's is not found."""
+    invoice: Invoice | None = opened.party.invoices.filter(pk=invoice_id).first()
+    if invoice is None:
+        raise Http404
+    invoice.account, invoice.debtor = opened.debtor.account, opened.debtor
+    return invoice
 
 
 @portal_view
@@ -189,7 +237,8 @@ def _page(
             "logo": reverse("debtor-page-logo", args=[token]) if profiles.of(account).logo else "",
             "debtor": debtor,
             "party": party,
-            "lines": page.lines(owed, today, text),
+            "lines": page.lines(token, owed, today, text),
+            "paid_documents": page.paid_documents(token, party, text),
             "totals": page.totals(positions, text),
             "credits": page.credits(positions, text),
             "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),

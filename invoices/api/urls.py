@@ -4,6 +4,7 @@ from invoices.api.activity_views import NoteViewSet, PromiseViewSet
 from invoices.api.case_views import EscalationViewSet
 from invoices.api.credit_note_views import CreditNoteViewSet
 from invoices.api.debtor_views import DebtorViewSet
+from invoices.api.document_views import DocumentViewSet
 from invoices.api.merge_views import DuplicateViewSet, MergeViewSet
 from invoices.api.open_items_views import OpenItemsViewSet
 from invoices.api.receipt_views import CreditViewSet, ReceiptViewSet
@@ -56,4 +57,9 @@ urlpatterns = [
     path("debtors/<uuid:debtor_id>/merge", MergeViewSet.as_view({"post": "merge"}), name="merge-debtor"),
     path("debtors/<uuid:debtor_id>/duplicates", DuplicateViewSet.as_view({"get": "list"}), name="duplicates"),
     path("debtor-merges/<uuid:merge_id>/undo", MergeViewSet.as_view({"post": "undo"}), name="undo-debtor-merge"),
+    path(
+        "invoices/<uuid:invoice_id>/document",
+        DocumentViewSet.as_view({"get": "retrieve", "put": "replace"}),
+        name="invoice-document",
+    ),
 ]

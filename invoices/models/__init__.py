@@ -8,12 +8,14 @@ from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.credit_notes import CreditNote, CreditNoteStatus
 from invoices.models.credits import Credit
 from invoices.models.debtors import Contact, Debtor, DebtorExternalId
+from invoices.models.documents import Document, DocumentFile, DocumentKind
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
 from invoices.models.merges import DebtorMerge, Likeness, PossibleDuplicate
 from invoices.models.notes import Note
 from invoices.models.open_items import Difference, DifferenceKind, DifferenceStatus, OpenItemsList
+from invoices.models.payment_hooks import HookKind, PaymentHook, PaymentReport, ReportKind, ReportStatus
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
@@ -45,7 +47,11 @@ __all__ = [
     "Difference",
     "DifferenceKind",
     "DifferenceStatus",
+    "Document",
+    "DocumentFile",
+    "DocumentKind",
     "Escalation",
+    "HookKind",
     "Import",
     "ImportRow",
     "Invoice",
@@ -54,6 +60,8 @@ __all__ = [
     "Note",
     "OpenItemsList",
     "Payment",
+    "PaymentHook",
+    "PaymentReport",
     "PaymentSettings",
     "PaymentStatus",
     "PossibleDuplicate",
@@ -62,6 +70,8 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptStatus",
+    "ReportKind",
+    "ReportStatus",
     "Resolution",
     "Reversal",
     "ReversalKind",

@@ -18,7 +18,17 @@ def rows_of(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Row]:
 
     Raise `FileRefused` if the file is invalid or exceeds a limit.
     """
+    if "document" in options:
+        return _of_document(file, options["document"])
     return _bounded(_parsed(file, options))
+
+
+def _of_document(file: IO[bytes], kind: str) -> Iterator[Row]:
+    """Yield the values of an electronic invoice, or the files of an archive of documents. They have own limits."""
+    from invoices.documents import archive, ubl
+
+    found: Iterator[tuple[str, ...]] = ubl.values(file) if kind == "ubl" else archive.entries(file)
+    return ((number, list(each)) for number, each in enumerate(found, start=1))
 
 
 def _parsed(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Row]:

@@ -1,0 +1,157 @@
+"""The document of an invoice: attach, replace, remove, and read it."""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.canonical import canonical
+from inflow.sql import account_scope
+from invoices import money, timeline
+from invoices.debtors import parties
+from invoices.documents import contents, storage
+from invoices.errors import NotFound, Refused
+from invoices.models import Document, DocumentKind, Invoice
+
+_UNSAFE = re.compile(r"[^\w.+-]+")
+_EXTENSIONS = {DocumentKind.PDF: "pdf", DocumentKind.UBL: "xml"}
+MEDIA_TYPES = {DocumentKind.PDF: "application/pdf", DocumentKind.UBL: "application/xml"}
+
+
+def attach(
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    content: bytes,
+    name: str = "",
+    *,
+    kind: DocumentKind | None = None,
+) -> Document:
+    """Attach a document to an invoice and replace the current one, unless it is the same. Raise `Refused` if the
+    content is not a document, or not of the given kind."""
+    if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+        raise NotFound
+    checked = contents.check(content, kind)
+    digest = hashlib.sha256(content).hexdigest()
+    stored_as = storage.save(storage.new_name(account.pk, _EXTENSIONS[checked.kind]), content)
+    with account_scope(account):
+        invoice = _lock(account, invoice_id)
+        current = of(invoice)
+        if current and current.sha256 == digest:
+            return current
+        if current:
+            current.superseded_at = timezone.now()
+            current.save(update_fields=["superseded_at"])
+        document: Document = Document.objects.create(
+            account=account,
+            invoice=invoice,
+            kind=checked.kind,
+            file_name=(canonical(name.replace("\0", ""))[:200] or file_name(invoice.invoice_number, checked.kind)),
+            size=len(content),
+            sha256=digest,
+            content=checked.values,
+            stored_as=stored_as,
+            uploaded_by=actor.name,
+        )
+        storage.insert(document, content)
+        timeline.note(invoice, "document_replaced" if current else "document_attached", actor, file=document.file_name)
+    return document
+
+
+def remove(account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: str = "") -> None:
+    """Remove the current document and delete its file, such as one of another party. Raise `Refused` without one."""
+    with account_scope(account):
+        invoice = _lock(account, invoice_id)
+        document = of(invoice)
+        if document is None:
+            raise Refused("document", "none", _("The invoice has no document."))
+        document.superseded_at = document.removed_at = timezone.now()
+        document.save(update_fields=["superseded_at", "removed_at"])
+        timeline.note(invoice, "document_removed", actor, reason=reason, file=document.file_name)
+        if document.stored_as:
+            transaction.on_commit(lambda: storage.delete(document))
+        else:
+            storage.delete(document)
+
+
+def of(invoice: Invoice) -> Document | None:
+    """Return the current document of an invoice."""
+    return current([invoice.pk]).get(invoice.pk)
+
+
+def current(invoice_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Document]:
+    """Return the current documents by invoice, without their data."""
+    found = Document.objects.filter(invoice__in=list(invoice_ids), superseded_at=None)
+    return {document.invoice_id: document for document in found}
+
+
+def file_name(number: str, kind: str) -> str:
+    """Return a safe file name with the invoice's number: "INV/2026 7" becomes "INV-2026-7.pdf"."""
+    return f"{stem(number)}.{_EXTENSIONS[DocumentKind(kind)]}"
+
+
+def stem(number: str) -> str:
+    return _UNSAFE.sub("-", number).strip(".-") or "invoice"
+
+
+def response(document: Document, number: str) -> HttpResponse | None:
+    """Return a response that makes a browser save the document, never show it. Return None if its file was deleted."""
+    data = storage.read(document)
+    if data is None:
+        return None
+    kind = DocumentKind(document.kind)
+    headers = {
+        "Content-Disposition": content_disposition_header(True, file_name(number, kind)) or "attachment",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return HttpResponse(data, content_type=MEDIA_TYPES[kind], headers=headers)
+
+
+def differences(document: Document, invoice: Invoice) -> list[tuple[str, str, str]]:
+    """Return where an electronic invoice differs from the registered one: field, its value, the invoice's value."""
+    values = document.content
+    ours = {
+        "number": ("invoice_number", invoice.invoice_number),
+        "issue_date": ("issue_date", invoice.issue_date.isoformat()),
+        "due_date": ("due_date", invoice.due_date.isoformat()),
+        "currency": ("currency", invoice.currency),
+    }
+    found = [
+        (field, values[name], value)
+        for name, (field, value) in ours.items()
+        if values.get(name) and canonical(values[name]) != value
+    ]
+    if (amount := values.get("amount")) and _amount(amount) != invoice.amount:
+        found.append(("amount", amount, str(money.quantize(invoice.amount, invoice.currency))))
+    if customer := values.get("customer"):
+        names = [(invoice.debtor_name, invoice.debtor_company), (invoice.debtor_name, ""), (invoice.debtor_company, "")]
+        if parties.of(customer, "").key not in {parties.of(*pair).key for pair in names}:
+            found.append(("debtor_name", customer, invoice.debtor_company or invoice.debtor_name))
+    return found
+
+
+def _amount(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
+    rows = Invoice.objects.for_account(account).select_for_update(no_key=True)
+    invoice: Invoice | None = rows.filter(pk=invoice_id).first()
+    if invoice is None:
+        raise NotFound
+    invoice.account = account
+    return invoice

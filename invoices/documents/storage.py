@@ -1,0 +1,61 @@
+"""Storage of documents: the database, or the storage that DOCUMENT_STORAGE names."""
+
+import uuid
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from invoices.models import Document, DocumentFile
+
+log = structlog.get_logger(__name__)
+
+ALIAS = "documents"
+
+
+def save(name: str, data: bytes) -> str:
+    """Store the data outside of the database if a storage is set. Return its name there, or an empty string."""
+    return str(_storage().save(name, ContentFile(data))) if _is_external() else ""
+
+
+def insert(document: Document, data: bytes) -> None:
+    """Store the data in the database, unless it is stored outside."""
+    if not document.stored_as:
+        DocumentFile.objects.create(document=document, data=data)
+
+
+def read(document: Document) -> bytes | None:
+    """Return the data of a document, or None if its file is gone."""
+    if document.removed_at:
+        return None
+    if document.stored_as:
+        try:
+            with _storage().open(document.stored_as) as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            log.error("document_file_missing", document=str(document.pk))
+            return None
+    found = DocumentFile.objects.filter(document=document).values_list("data", flat=True).first()
+    return None if found is None else bytes(found)
+
+
+def delete(document: Document) -> None:
+    """Delete the data of a document. Call it after the commit if it is stored outside of the database."""
+    if document.stored_as:
+        _storage().delete(document.stored_as)
+    else:
+        DocumentFile.objects.filter(document=document).delete()
+
+
+def new_name(account_id: uuid.UUID, kind: str) -> str:
+    return f"{account_id}/{uuid.uuid4()}.{kind}"
+
+
+def _is_external() -> bool:
+    return ALIAS in settings.STORAGES
+
+
+def _storage() -> Any:
+    return storages[ALIAS]

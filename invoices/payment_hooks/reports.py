@@ -1,0 +1,183 @@
+"""Reports of payment providers: a payment is recorded once. What can't be recorded is stored for a person."""
+
+import uuid
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account
+from inflow.canonical import canonical
+from inflow.languages import in_english
+from invoices import ledger, timeline
+from invoices.errors import NotFound, Refused
+from invoices.models import HookKind, Invoice, PaymentHook, PaymentReport, Receipt, ReportKind, ReportStatus
+from invoices.payment_hooks.reading import Report
+
+log = structlog.get_logger(__name__)
+
+PROBLEMS = {
+    "unknown_invoice": _lazy("No invoice has this number."),
+    "other_currency": _lazy("The invoice has another currency."),
+    "refused": _lazy("The payment could not be recorded."),
+    "test_mode": _lazy("The payment was made in the provider's test mode."),
+    "taken_back": _lazy("The provider took the payment back."),
+}
+
+
+def receive(hook: PaymentHook, report: Report) -> PaymentReport:
+    """Store a report and record its payment, in one transaction. The same report again changes nothing.
+
+    The lock of the hook orders the reports about one payment, such as Stripe's of a checkout and of its payment.
+    """
+    with transaction.atomic(), in_english():
+        hook = (
+            PaymentHook.objects.select_for_update(no_key=True, of=("self",)).select_related("account").get(pk=hook.pk)
+        )
+        PaymentHook.objects.filter(pk=hook.pk).update(last_used_at=timezone.now())
+        if known := PaymentReport.objects.filter(hook=hook, event_id=report.event_id).first():
+            return known
+        stored = PaymentReport(
+            account=hook.account,
+            hook=hook,
+            event_id=report.event_id,
+            payment_id=report.payment_id,
+            kind=report.kind,
+            amount=report.amount,
+            currency=report.currency,
+            paid_on=report.paid_on,
+            invoice_number=report.invoice_number or str(report.invoice_id or ""),
+            reference=report.reference[:100],
+            status=ReportStatus.OPEN,
+        )
+        stored.save(force_insert=True)
+        if report.kind != ReportKind.PAYMENT:
+            _take_back(hook, stored)
+        elif report.is_test and not hook.account.is_test:
+            _leave(stored, "test_mode")
+        elif receipt := _receipt_of(stored):
+            _settle(stored, receipt)
+        elif invoice := _find(hook.account, report):
+            _record(stored, invoice, _actor(hook))
+        else:
+            _leave(stored, "unknown_invoice")
+    log.info("payment_reported", report=str(stored.pk), kind=stored.kind, status=stored.status, problem=stored.problem)
+    return stored
+
+
+def record_on(report: PaymentReport, invoice_number: str, actor: Actor) -> Receipt:
+    """Record an open report's payment on the invoice that a person chose. Raise `Refused`."""
+    with transaction.atomic():
+        report = _lock(report)
+        if report.kind != ReportKind.PAYMENT:
+            raise Refused("kind", "not_a_payment", _("Only a payment can be recorded."))
+        invoice = _by_number(report.account, invoice_number)
+        if invoice is None:
+            raise Refused("invoice_number", "unknown_invoice", str(PROBLEMS["unknown_invoice"]))
+        if invoice.currency != report.currency:
+            raise Refused("invoice_number", "other_currency", str(PROBLEMS["other_currency"]))
+        receipt = _receipt_of(report) or _post(report, invoice, actor)
+        _settle(report, receipt, actor.name)
+        return receipt
+
+
+def dismiss(report: PaymentReport, actor: Actor, *, reason: str) -> None:
+    """Mark an open report as handled without recording anything. Raise `Refused` if it was handled already."""
+    with transaction.atomic():
+        report = _lock(report)
+        report.status, report.handled_by, report.handled_because = ReportStatus.DISMISSED, actor.name, reason[:1000]
+        report.save(update_fields=["status", "handled_by", "handled_because"])
+
+
+def _actor(hook: PaymentHook) -> Actor:
+    return Actor("stripe" if hook.kind == HookKind.STRIPE else "payment provider", Channel.API)
+
+
+def _lock(report: PaymentReport) -> PaymentReport:
+    PaymentHook.objects.select_for_update(no_key=True).get(pk=report.hook_id)
+    locked: PaymentReport = PaymentReport.objects.select_related("account", "hook").get(pk=report.pk)
+    if locked.status != ReportStatus.OPEN:
+        raise Refused("status", "handled", _("This report has been handled already."))
+    return locked
+
+
+def _find(account: Account, report: Report) -> Invoice | None:
+    """Return the invoice that the report names by its id or number."""
+    if report.invoice_id:
+        found: Invoice | None = Invoice.objects.for_account(account).filter(pk=report.invoice_id).first()
+        if found:
+            return found
+    return _by_number(account, report.invoice_number)
+
+
+def _by_number(account: Account, number: str) -> Invoice | None:
+    rows = Invoice.objects.for_account(account).filter(invoice_number=canonical(number), cancelled_at=None)
+    found: Invoice | None = rows.first()
+    return found
+
+
+def _record(report: PaymentReport, invoice: Invoice, actor: Actor) -> None:
+    report.invoice = invoice
+    if invoice.currency != report.currency:
+        _leave(report, "other_currency")
+        return
+    try:
+        _settle(report, _post(report, invoice, actor))
+    except (Refused, NotFound) as refusal:
+        _leave(report, "refused", str(refusal))
+
+
+def _post(report: PaymentReport, invoice: Invoice, actor: Actor) -> Receipt:
+    """Record the payment in the ledger. The receipt's id is derived from the payment, so that it is recorded once."""
+    account = report.account
+    ledger.record_payment(
+        account,
+        invoice.pk,
+        actor,
+        amount=report.amount,
+        paid_at=min(report.paid_on, account.today()),
+        method="online",
+        reference=report.reference,
+        key=_key(report),
+    )
+    return Receipt.objects.get(pk=_key(report))
+
+
+def _key(report: PaymentReport) -> uuid.UUID:
+    return uuid.uuid5(report.hook_id, report.payment_id)
+
+
+def _receipt_of(report: PaymentReport) -> Receipt | None:
+    found: Receipt | None = Receipt.objects.for_account(report.account).filter(pk=_key(report)).first()
+    return found
+
+
+def _settle(report: PaymentReport, receipt: Receipt, handled_by: str = "") -> None:
+    """Mark a report as recorded, and others about the same payment that named no invoice."""
+    report.status, report.receipt, report.problem, report.detail = ReportStatus.RECORDED, receipt, "", ""
+    report.handled_by, report.invoice_id = handled_by, receipt.posted_on_id
+    report.save()
+    same = PaymentReport.objects.filter(account=report.account, hook=report.hook_id, payment_id=report.payment_id)
+    same.filter(kind=ReportKind.PAYMENT, status=ReportStatus.OPEN).update(
+        status=ReportStatus.RECORDED, receipt=receipt, invoice=receipt.posted_on_id, problem="", detail=""
+    )
+
+
+def _leave(report: PaymentReport, problem: str, detail: str = "") -> None:
+    report.problem, report.detail = problem, detail
+    report.save(update_fields=["problem", "detail", "invoice"])
+
+
+def _take_back(hook: PaymentHook, report: PaymentReport) -> None:
+    """Leave a refund or chargeback for a person, who decides whether to reverse the payment."""
+    report.receipt = _receipt_of(report)
+    if report.receipt and report.receipt.posted_on_id:
+        invoice = Invoice.objects.get(pk=report.receipt.posted_on_id)
+        invoice.account, report.invoice = hook.account, invoice
+        amount = report.amount, report.currency
+        timeline.note(invoice, "payment_reported", _actor(hook), provider=hook.kind, report=report.kind, amount=amount)
+    _leave(report, "taken_back")
+    report.save(update_fields=["receipt"])
