@@ -105,11 +105,13 @@ def columns(*models: type[Model]) -> str:
 
 
 def objects(row: Sequence[Any], *models: type[Model]) -> list[Any]:
-    """Return the objects of a row of `columns`."""
+    """Return the objects of a row of `columns`. An outer join that found no row yields None."""
     rest, found = iter(row), []
     for model in models:
         names = _names(model)
-        found.append(model.from_db(DEFAULT_DB_ALIAS, names, [*itertools.islice(rest, len(names))]))
+        values = [*itertools.islice(rest, len(names))]
+        is_found = values[names.index(model._meta.pk.attname)] is not None
+        found.append(model.from_db(DEFAULT_DB_ALIAS, names, values) if is_found else None)
     return found
 
 
@@ -263,13 +265,14 @@ class Batch:
             rows = [row for row in new if type(row) is model]
             fields = _inserted(model)
             given = [[getattr(row, field.attname) for field in fields] for row in rows]
-            statements.append(_insert_sql(model, tuple(tuple(map(_placeholder, row)) for row in given)))
-            values += (
+            placeholders = tuple(tuple(map(_placeholder, row)) for row in given)
+            statements.append(_insert_sql(model, placeholders))
+            values += [
                 field.get_db_prep_save(value, database)
-                for row in given
-                for field, value in zip(fields, row, strict=True)
-                if _placeholder(value) == "%s"
-            )
+                for row, marks in zip(given, placeholders, strict=True)
+                for field, value, mark in zip(fields, row, marks, strict=True)
+                if mark == "%s"
+            ]
         for row, names in changed.values():
             statements.append(_update_sql(type(row), tuple(names)))
             fields = [_fields(type(row))[name] for name in names]

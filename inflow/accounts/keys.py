@@ -93,7 +93,7 @@ def find(plaintext: str) -> ApiKey | None:
     key: ApiKey
     key, account, collection = objects(rows[0], ApiKey, Account, settings)
     key.account = account
-    account.collection = settings(account=account) if collection.pk is None else collection
+    account.collection = collection or settings(account=account)
     now = dt.datetime.now(dt.UTC)
     if not key.is_live(now):
         _accounts.pop(key.digest, None)

@@ -7,12 +7,14 @@ address, does none of the three.
 
 import hashlib
 import ipaddress
+import threading
 from typing import Any, NamedTuple
 
 import redis
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django_ratelimit.core import get_usage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -46,13 +48,25 @@ return {refused, used[1], left[1], used[2], left[2]}
 """
 
 _SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-# Sent again if the connection broke while it was kept, but not after a timeout: the request may have been counted.
-_client = redis.Redis.from_url(
-    settings.REDIS_URL,
-    socket_connect_timeout=0.3,
-    socket_timeout=0.3,
-    retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
-)
+
+
+class _Connection(threading.local):
+    """A client of each thread. To take a connection from a pool and return it costs as much as the command itself."""
+
+    @cached_property
+    def client(self) -> redis.Redis:
+        # Sent again if the connection broke while it was kept, but not after a timeout: the request may have been
+        # counted.
+        return redis.Redis.from_url(
+            settings.REDIS_URL,
+            single_connection_client=True,
+            socket_connect_timeout=0.3,
+            socket_timeout=0.3,
+            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        )
+
+
+_connection = _Connection()
 
 
 class Window(NamedTuple):
@@ -123,7 +137,7 @@ def used(account: Account) -> list[Window]:
     key = f"inflow:rate:{{{account.id}}}:"
     limits = {"minute": (account.limits.per_minute, MINUTE_S), "day": (account.limits.per_day or 0, DAY_S)}
     try:
-        with _client.pipeline(transaction=False) as ask:
+        with _connection.client.pipeline(transaction=False) as ask:
             for name in limits:
                 ask.get(f"{key}{name}")
                 ask.pttl(f"{key}{name}")
@@ -139,9 +153,9 @@ def used(account: Account) -> list[Window]:
 
 def _run_script(*values: Any) -> list[int]:
     try:
-        counts: list[int] = _client.evalsha(_SHA, 2, *values)
+        counts: list[int] = _connection.client.evalsha(_SHA, 2, *values)
     except redis.exceptions.NoScriptError:
-        counts = _client.eval(_SCRIPT, 2, *values)
+        counts = _connection.client.eval(_SCRIPT, 2, *values)
     return counts
 
 

@@ -199,6 +199,9 @@ class Invoice(models.Model):
                 name="invoice_next_check",
                 condition=Q(next_check_at__isnull=False),
             ),
+            # The few invoices of a debtor that hold back the messages about all of them.
+            models.Index(fields=["debtor"], name="invoice_escalated", condition=Q(escalation_level__gte=2)),
+            models.Index(fields=["debtor"], name="invoice_reopened", condition=Q(not_before__isnull=False)),
         ]
 
     def __str__(self) -> str:
