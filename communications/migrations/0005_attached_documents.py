@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('communications', '0003_addresses'),
+        ('communications', '0004_addresses_with_one_reader'),
     ]
 
     operations = [

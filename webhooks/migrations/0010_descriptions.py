@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('webhooks', '0002_squashed_0007_no_search_by_a_beginning'),
+        ('webhooks', '0009_amended_event'),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("invoices", "0001_squashed_0023_plainer_labels")]
+    dependencies = [('invoices', '0030_invoice_documents_and_payment_hooks')]
     operations = [
         AddIndexConcurrently(
             "invoice",

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_squashed_0010_session_keys_are_hashed"),
-        ("invoices", "0024_debtors_documents_and_money"),
+        ('invoices', '0028_open_items'),
     ]
 
     operations = [
