@@ -50,6 +50,10 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "invoices_invoice_promise": {"promised_on": "2999-12-31", "amount": "10"},
     "invoices_invoice_escalate": {"notes": "They moved."},
+    "invoices_invoice_amend": {
+        **{"amount": "90", "issue_date": "2025-01-01", "due_date": "2025-02-03"},
+        **{"debtor_name": "Ahmed", "language": "en"},
+    },
     "invoices_invoice_move_due_date": {"due_date": "2025-02-03", "reason": "As agreed."},
     "invoices_escalation_resolve": {"resolution": "ladder"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},

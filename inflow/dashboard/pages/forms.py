@@ -3,6 +3,7 @@
 import functools
 import operator
 import uuid
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,16 @@ METHODS = {
 }
 
 
+class TagsField(forms.CharField):
+    """Tags, separated by commas."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=1_000, help_text=_lazy("Separated by commas."), **kwargs)
+
+    def clean(self, value: Any) -> list[str]:
+        return [tag for part in super().clean(value).split(",") if (tag := part.strip())]
+
+
 class InvoiceForm(OwnAccountForm):
     """A new invoice, under the same rules as in the API."""
 
@@ -58,18 +69,42 @@ class InvoiceForm(OwnAccountForm):
         help_text=_lazy("Language of the messages to the debtor."),
     )
     amount_paid = AmountField(required=False, min_value=0, label=_lazy("Amount already paid"))
+    purchase_order = forms.CharField(max_length=100, required=False)
+    payment_url = forms.CharField(
+        max_length=2_000,
+        required=False,
+        label=_lazy("Payment link"),
+        help_text=_lazy("The page on which the debtor can pay it. It begins with https://."),
+    )
+    external_id = forms.CharField(max_length=100, required=False, help_text=_lazy("Its id in your accounting system."))
+    debtor_external_id = forms.CharField(
+        max_length=100, required=False, help_text=_lazy("The debtor's id in your accounting system.")
+    )
+    tags = TagsField()
     notes = TextField(max_length=10_000, required=False)
 
     def clean(self) -> None:
         if self.account is None or self.errors:
             return
         data = {name: value for name, value in self.cleaned_data.items() if name != "account_choice" and value}
-        values = {name: f"{each:f}" if isinstance(each, Decimal) else str(each) for name, each in data.items()}
+        values: dict[str, Any] = {
+            name: f"{each:f}" if isinstance(each, Decimal) else each if isinstance(each, list) else str(each)
+            for name, each in data.items()
+        }
         try:
             self.new = NewInvoice(**InvoiceIn.checked(values, account=self.account))
         except exceptions.ValidationError as refusal:
             details: Any = refusal.detail
-            raise ValidationError({name: [*map(str, errors)] for name, errors in details.items()}) from refusal
+            raise ValidationError({name: list(error_texts(errors)) for name, errors in details.items()}) from refusal
+
+
+def error_texts(errors: Any) -> Iterable[str]:
+    """Yield the texts of a serializer's errors of one field, which may be nested."""
+    for each in errors.values() if isinstance(errors, Mapping) else errors:
+        if isinstance(each, str):
+            yield str(each)
+        else:
+            yield from error_texts(each)
 
 
 class ReasonForm(PageForm):

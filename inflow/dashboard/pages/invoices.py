@@ -43,6 +43,10 @@ def _hold(invoice: Invoice) -> dt.date | None:
     return invoice.hold_until if invoice.status == Status.ON_HOLD else None
 
 
+def _tags(invoice: Invoice) -> str:
+    return ", ".join(invoice.tags)
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
     """The work list and the pages of invoices. Rows are never saved here: row actions change them."""
@@ -60,7 +64,8 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         *("invoice_number", "debtor_name", "debtor_company", "debtor_email", "debtor_phone"),
         *(exact("amount"), "currency", exact("amount_paid"), exact("balance")),
         *("issue_date", "due_date", "status", "payment_status", ("days_overdue", days_late), ("hold_until", _hold)),
-        *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "created_at", "id"),
+        *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "external_id"),
+        *("purchase_order", "payment_url", ("tags", _tags), "created_at", "id"),
     )
     search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
@@ -76,7 +81,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
             "title": _lazy("More"),
             "items": [
                 *("apply_credit", "hold", "dispute", "assign", "resume", "escalate"),
-                *("move_due_date", "note", "choose_policy", "write_off", "cancel"),
+                *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel"),
             ],
         },
     )
@@ -106,6 +111,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
             "paid": money.display(invoice.amount_paid, invoice.currency),
             "credit": money.display(credit, invoice.currency) if credit and invoice.is_open else "",
             "late": days_late(invoice),
+            "contacts": invoice.contacts[1:],
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
         return {"case": case}
