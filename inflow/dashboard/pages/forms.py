@@ -17,8 +17,10 @@ from rest_framework import exceptions
 from communications.models import ReminderPolicy
 from communications.schedule import policies
 from inflow.accounts.models import Language, known_time_zone
+from inflow.canonical import canonical
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
 from invoices import ledger, money
+from invoices.api.debtor_serializers import MAX_TAGS
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
@@ -270,10 +272,12 @@ class PolicyForm(PageForm):
         self.set_choices("policy", choices, str(self.row.policy_id or "own") if self.row.is_chased else "none")
 
 
-class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Debtor
-        fields = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
+class NeverChaseForm(PageForm):
+    reason = TextField(max_length=300, help_text=_lazy("Shown wherever a message is held back."))
+
+
+class AddressedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form with an email and a phone number, which are normalised."""
 
     def clean_email(self) -> str:
         return debtors.normalise_email(self.cleaned_data["email"])
@@ -281,9 +285,38 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_phone(self) -> str:
         phone: str = self.cleaned_data["phone"]
         try:
-            return phone and debtors.normalise_phone(phone, self.instance.account.country)
+            return phone and debtors.normalise_phone(phone, self.country)
         except debtors.InvalidPhone as error:
             raise ValidationError(_("Enter a phone number with the country code, such as +971501234567.")) from error
+
+    @property
+    def country(self) -> str:
+        """The country of numbers without a country code."""
+        country: str = self.instance.account.country
+        return country
+
+
+class DebtorForm(AddressedForm):
+    class Meta:
+        model = Debtor
+        fields = (
+            *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
+            *("owner", "tags", "policy"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the members and the policies of the debtor's account."""
+        super().__init__(*args, **kwargs)
+        for name, own in (("owner", {"is_active": True}), ("policy", {})):
+            field = self.fields.get(name)
+            if isinstance(field, forms.ModelChoiceField) and field.queryset is not None:
+                field.queryset = field.queryset.filter(account=self.instance.account_id, **own)
+
+    def clean_tags(self) -> list[str]:
+        tags = [*dict.fromkeys(filter(None, map(canonical, self.cleaned_data["tags"] or [])))]
+        if len(tags) > MAX_TAGS:
+            raise ValidationError(_("At most %(most)d tags are possible.") % {"most": MAX_TAGS})
+        return tags
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"].upper()
