@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -82,14 +83,20 @@ def form_of(own: World, **changed: str) -> dict[str, str]:
     debtor = make.again(own.invoice).debtor
     names = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
     said = {name: getattr(debtor, name) for name in names} | {"owner": "", "policy": "", "tags": ""}
-    said |= dict(re.findall(r'name="(\S+_FORMS)" value="(\d+)"', html_of(own, Role.AGENT)))
-    return {**said, **changed}
+    hidden = re.findall(r'<input type="hidden" name="([a-z_]+-\S+)"(?: value="([^"]*)")?', html_of(own, Role.AGENT))
+    return {**said, **dict(hidden), **changed}
+
+
+def errors_in(response: Any) -> list[Any]:
+    """The errors of a form that was shown again."""
+    formsets = [inline.formset for inline in response.context["inline_admin_formsets"]]
+    return [response.context["adminform"].form.errors, *((each.prefix, each.errors) for each in formsets)]
 
 
 def saved(own: World, **changed: str) -> Debtor:
     address = page("invoices_debtor", "change", own.invoice.debtor_id)
     response = own.logged_in(Role.AGENT).post(address, form_of(own, **changed))
-    assert response.status_code == 302, response.content.decode()
+    assert response.status_code == 302, errors_in(response)
     return make.again(own.invoice).debtor
 
 

@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from communications.models import ReminderPolicy
 from communications.schedule import policies
@@ -25,6 +26,7 @@ from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
+from invoices.models.invoices import MAX_TAG
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -296,7 +298,31 @@ class AddressedForm(forms.ModelForm):  # type: ignore[type-arg]
         return country
 
 
+class TagsField(forms.CharField):
+    """Tags, separated by commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        tags = [*dict.fromkeys(filter(None, map(canonical, super().clean(value).split(","))))]
+        if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in tags):
+            message = _("At most %(most)d tags of %(length)d characters are possible.")
+            raise ValidationError(message % {"most": MAX_TAGS, "length": MAX_TAG})
+        return tags
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial or []) != data)
+
+
 class DebtorForm(AddressedForm):
+    tags = TagsField(
+        label=_lazy("Tags"),
+        required=False,
+        help_text=_lazy("Separated by commas."),
+        widget=UnfoldAdminTextInputWidget({"dir": "auto"}),
+    )
+
     class Meta:
         model = Debtor
         fields = (
@@ -311,12 +337,6 @@ class DebtorForm(AddressedForm):
             field = self.fields.get(name)
             if isinstance(field, forms.ModelChoiceField) and field.queryset is not None:
                 field.queryset = field.queryset.filter(account=self.instance.account_id, **own)
-
-    def clean_tags(self) -> list[str]:
-        tags = [*dict.fromkeys(filter(None, map(canonical, self.cleaned_data["tags"] or [])))]
-        if len(tags) > MAX_TAGS:
-            raise ValidationError(_("At most %(most)d tags are possible.") % {"most": MAX_TAGS})
-        return tags
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"].upper()
