@@ -58,7 +58,7 @@ class DebtorViewSet(ApiViewSet):
         query, account = DebtorQuery.of(request), account_of(request)
         rows = _asked(account, query).values(*representation.COLUMNS)
 
-        def read(limit: int, after: Sequence[Any] | None = None) -> Sequence[Row]:
+        def read(limit: int, after: Sequence[Any] | None = None) -> list[Row]:
             return representation.of_rows(account, list(pagination.page_of(rows, limit, after)))
 
         return pagination.respond_by(request, read, query, lambda row: row)
