@@ -33,7 +33,18 @@ from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices.debtors import merging
+from invoices.models import (
+    CalendarRule,
+    Debtor,
+    DebtorMerge,
+    Escalation,
+    Invoice,
+    Payment,
+    PossibleDuplicate,
+    Promise,
+    TimelineEntry,
+)
 from invoices.models.imports import Import, ImportRow
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
@@ -129,10 +140,16 @@ def build(name: str) -> World:
     invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
     answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-1")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
+    twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
+    merge = merging.merge(account, twins[0].pk, twins[1].pk, make.STAFF)
+    one, other = sorted(twins[1:], key=lambda debtor: debtor.pk)
+    pair = PossibleDuplicate.objects.create(account=account, one=one, other=other, reasons=["name"])
     return World(
         account,
         people,
         {
+            "invoices_debtormerge": merge.pk,
+            "invoices_possibleduplicate": pair.pk,
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
@@ -192,7 +209,7 @@ def rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, DebtorMerge, PossibleDuplicate),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

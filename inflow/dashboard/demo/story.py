@@ -123,7 +123,9 @@ def _pays_late(bill: Bill) -> None:
 
 def _bounces(bill: Bill) -> None:
     def bounce() -> None:
-        receipt = bill.invoice.allocations.filter(receipt__isnull=False).latest("created_at").receipt_id or uuid.UUID(int=0)
+        receipt = bill.invoice.allocations.filter(receipt__isnull=False).latest("created_at").receipt_id or uuid.UUID(
+            int=0
+        )
         because = "The bank returned the cheque."
         lifecycle.reverse_payment(bill.account, bill.pk, receipt, MANAGER, reason=because)
 

@@ -16,7 +16,7 @@ from inflow.accounts.models import Language
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.pages.addresses import address_badge
 from invoices import money
-from invoices.debtors import debtor_parties
+from invoices.debtors import aliases, debtor_parties
 from invoices.debtors.receivables import Position
 from invoices.models import Debtor, Invoice, Status
 from invoices.models.identities import ContactCorrection
@@ -24,7 +24,7 @@ from invoices.models.identities import ContactCorrection
 _LATEST = 10
 
 
-def _owed(debtor: Debtor) -> list[dict[str, Any]]:
+def owed(debtor: Debtor) -> list[dict[str, Any]]:
     """Return, for each currency, the outstanding amount, its parts, and the credit."""
     invoices = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
     whole = debtor_parties.whole(debtor)
@@ -58,9 +58,9 @@ def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
 
 def context(debtor: Debtor) -> dict[str, Any]:
     """Return the context of the debtor's page."""
-    log = ConsentEntry.objects.filter(debtor=debtor).order_by("-at", "-id")[:_LATEST]
+    log = ConsentEntry.objects.filter(debtor__in=aliases.ids_of(debtor.pk)).order_by("-at", "-id")[:_LATEST]
     return {
-        "owed": _owed(debtor),
+        "owed": owed(debtor),
         "addresses": _addresses(debtor),
         "consents": log,
         "statements": _statements(debtor) if statement.is_available() else [],

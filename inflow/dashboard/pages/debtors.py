@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -18,18 +18,19 @@ from communications.portal import links
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
+from inflow.dashboard.core import listing
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
-from inflow.dashboard.pages import debtor_messages
+from inflow.dashboard.pages import debtor_messages, merging
 from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit
 from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, status_badge
 from inflow.dashboard.pages.message_rows import MessageInline
 from invoices import ledger
-from invoices.debtors import debtors
+from invoices.debtors import aliases, debtors
 from invoices.models import OPEN, Debtor, Invoice
 
 
@@ -88,7 +89,10 @@ class DebtorAdmin(OwnRowsAdmin):
     )
     fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
-    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
+    actions_detail = (
+        *("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement"),
+        *("merge_into", "split"),
+    )
 
     @row_action(
         _lazy("Apply credit"),
@@ -148,6 +152,19 @@ class DebtorAdmin(OwnRowsAdmin):
         links.revoke(debtor, actor)
         return _("All links sent to this debtor have stopped working. The next message has a new one.")
 
+    merge_into = page_action(_lazy("Merge into…"), needs=Role.MANAGER, icon="merge")(merging.merge_into)
+
+    @row_action(
+        _lazy("Split"),
+        needs=Role.MANAGER,
+        icon="call_split",
+        form=merging.SplitForm,
+        fits=lambda debtor: debtor.invoices.count() > 1,
+        intro=_lazy("Moves the chosen invoices, with their payments and planned messages, to a new debtor."),
+    )
+    def split(self, debtor: Debtor, actor: Actor, form: merging.SplitForm) -> str:
+        return merging.split(debtor, actor, form)
+
     # Linked from the page, once for each language.
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
         debtor_messages.statement_pdf
@@ -155,6 +172,13 @@ class DebtorAdmin(OwnRowsAdmin):
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         return debtor_messages.context(self.get_object(request, object_id))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Redirect from a merged debtor to the one that replaces it."""
+        own = rows_of(person(request), Debtor.objects.exclude(merged_into=None)).select_related("account")
+        if listing.are_keys(Debtor, [object_id]) and (merged := own.filter(pk=object_id).first()):
+            return HttpResponseRedirect(self.url("change", aliases.current(merged).pk))
+        return super().change_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
         """Update a changed contact on the debtor's invoices too."""
@@ -164,7 +188,7 @@ class DebtorAdmin(OwnRowsAdmin):
             debtors.record_edit(before, obj, actor(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
-        rows: QuerySet[Debtor] = super().get_queryset(request)
+        rows: QuerySet[Debtor] = super().get_queryset(request).filter(merged_into=None)
         return rows.annotate(still_open=Count("invoices", filter=Q(invoices__status__in=OPEN)))
 
     @display(description=_lazy("Open invoices"), ordering="still_open")
