@@ -58,9 +58,10 @@ def unapplied() -> QuerySet[Receipt]:
 
 
 def unapplied_of(party: DebtorParty) -> QuerySet[Receipt]:
-    """Return the receipts with credit of this party alone: those recorded on its own invoices."""
+    """Return the receipts with credit of this party alone: recorded on its own invoices or brought by a merge."""
     theirs = unapplied().filter(debtor=party.debtor)
-    return theirs if party.is_only else theirs.filter(posted_on__party__in=party.keys)
+    own = Q(posted_on__party__in=party.keys) | Q(posted_on=None, party__in=party.keys)
+    return theirs if party.is_only else theirs.filter(own)
 
 
 def credit_of_party(party: DebtorParty) -> dict[str, Decimal]:
