@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from communications.content import demand
 from communications.delivery import listing
-from communications.models import CollectionSettings, Communication, Kind
+from communications.models import Address, CollectionSettings, Communication, Kind
 from communications.schedule import covering, limits, one_off, policies, reading
 from communications.schedule.calendar import Place, place_of
 from communications.schedule.policies import Step
@@ -26,7 +26,7 @@ from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
 from invoices.debtors.contacts import Corrections
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import OPEN, ContactKind, Debtor, Invoice, Status
 
 ANSWER_HOLD_WORKING_DAYS = 3
 # A dispute that is open for this long escalates the invoice to the next level.
@@ -204,6 +204,23 @@ class Facts:
         """Times of the recent contacts, in order."""
         return limits.contacts(self.debtor.pk, self.now, self.rules)
 
+    @cached_property
+    def one_reader_addresses(self) -> frozenset[str]:
+        """Addresses of the account that one person reads for several debtors."""
+        if not self._read.has_readers:
+            return frozenset()
+        readers = Address.objects.for_account(self.account).filter(has_one_reader=True)
+        return frozenset(readers.order_by().values_list("address", flat=True))
+
+    def contacts_for(self, invoice: Invoice, row: Communication) -> Sequence[dt.datetime]:
+        """Return the contacts that limit a message: the debtor's, and those at its address if that has one reader."""
+        if not self.one_reader_addresses:
+            return self.contacts
+        own = (invoice_contacts.address_of(invoice, kind, self.corrections) for kind in ContactKind.values)
+        concerned = self.one_reader_addresses & {row.recipient} if row.recipient else self.one_reader_addresses & {*own}
+        others = (limits.contacts_at(self.account.pk, each, self.now, self.rules) for each in concerned)
+        return sorted({*self.contacts}.union(*others))
+
     def place(self, invoice: Invoice) -> Place:
         rules, read = self.rules, self._read
         phone = invoice_contacts.address_of(invoice, "phone", read.corrections)
@@ -230,7 +247,7 @@ def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt
 def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> dt.datetime:
     """Return the first time from `moment` on within the contact hours and limits."""
     is_limited = row.kind not in limits.NOT_LIMITED and moment < facts.now + limits.reach(facts.rules)
-    contacts = facts.contacts if is_limited else []
+    contacts = facts.contacts_for(invoice, row) if is_limited else []
     return limits.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
 
 

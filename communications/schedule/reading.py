@@ -21,7 +21,8 @@ class Reading(NamedTuple):
     """Facts of a debtor, and of one of its invoices if it was passed.
 
     `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
-    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out.
+    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out, and
+    `has_readers` if one person reads an address of the account for several debtors.
     """
 
     is_escalated: bool
@@ -30,6 +31,7 @@ class Reading(NamedTuple):
     corrections: Corrections
     is_planned: bool
     has_contact_state: bool
+    has_readers: bool
     steps: dict[int | None, list[Step]]
     calendar: workdays.Calendar
 
@@ -51,7 +53,7 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "reads_calendar": not workdays.is_cached(),
     }
     (row,) = select(_SQL, values)
-    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, steps, rules = row
+    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, has_readers, steps, rules = row
     calendar = workdays.calendar_of(account)
     if rules is not None:
         calendar = workdays.Calendar(account, map(_rule, rules), countries)
@@ -62,6 +64,7 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         {(party, kind, old): new for party, kind, old, new in corrections},
         is_planned,
         has_contact_state,
+        has_readers,
         _by_policy(steps or ()),
         calendar,
     )
@@ -106,6 +109,7 @@ SELECT
   ),
   EXISTS (SELECT FROM communications_communication WHERE invoice_id = %(invoice)s AND status IN ({_PENDING})),
   EXISTS (SELECT FROM communications_address WHERE account_id = %(account)s AND address = ANY (%(addresses)s)),
+  EXISTS (SELECT FROM communications_address WHERE account_id = %(account)s AND has_one_reader),
   CASE WHEN %(reads_steps)s THEN (
     SELECT coalesce(json_agg(json_build_array(
       policy.id, is_default, offset_days, kind, tone, escalates_to, channels

@@ -76,6 +76,11 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
+        _group(
+            invoices_debtor=_("Debtors"),
+            invoices_possibleduplicate=_("Possible duplicates"),
+            invoices_debtormerge=_("Merges"),
+        ),
         _group(invoices_payment=_("Payments"), invoices_creditnote=_("Credit notes")),
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
         _group(invoices_openitemslist=_("Reconciliations"), invoices_difference=_("Differences")),

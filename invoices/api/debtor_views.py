@@ -19,7 +19,7 @@ from inflow.api.viewsets import ApiViewSet
 from invoices.api import debtor_representation as representation
 from invoices.api.debtor_serializers import DebtorIn, DebtorOut, DebtorPatch, DebtorQuery, values_of
 from invoices.api.views import refusals_as_problems
-from invoices.debtors import debtors, editing
+from invoices.debtors import aliases, editing
 from invoices.models import Debtor, DebtorExternalId, DebtorIdentity
 
 EXAMPLE = OpenApiExample(
@@ -69,7 +69,7 @@ class DebtorViewSet(ApiViewSet):
         debtor = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
         if debtor is None:
             raise not_found()
-        return ApiResponse(representation.of_debtor(debtors.winner_of(account, debtor)))
+        return ApiResponse(representation.of_debtor(aliases.current(debtor)))
 
     @extend_schema(
         operation_id="create_debtor",

@@ -34,14 +34,17 @@ from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import credit_notes, lifecycle
+from invoices.debtors import merging
 from invoices.models import (
     CalendarRule,
     CreditNote,
     Debtor,
+    DebtorMerge,
     Escalation,
     Invoice,
     Payment,
     PaymentSettings,
+    PossibleDuplicate,
     Promise,
     TimelineEntry,
 )
@@ -165,12 +168,18 @@ def build(name: str) -> World:
     )
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
+    merge = merging.merge(account, twins[0].pk, twins[1].pk, make.STAFF)
+    one, other = sorted(twins[1:], key=lambda debtor: debtor.pk)
+    pair = PossibleDuplicate.objects.create(account=account, one=one, other=other, reasons=["name"])
     return World(
         account,
         people,
         {
             "invoices_openitemslist": found[0].pk,
             "invoices_difference": found[1][0].pk,
+            "invoices_debtormerge": merge.pk,
+            "invoices_possibleduplicate": pair.pk,
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
@@ -232,7 +241,8 @@ def rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, CreditNote, PaymentSettings),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, DebtorMerge, PossibleDuplicate),
+        *(CreditNote, PaymentSettings),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -14,7 +14,7 @@ from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.pages.addresses import address_badge
-from invoices.debtors import debtor_parties
+from invoices.debtors import aliases, debtor_parties
 from invoices.models import Debtor
 from invoices.models.identities import ContactCorrection
 
@@ -39,7 +39,7 @@ def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
 
 def context(debtor: Debtor) -> dict[str, Any]:
     """Return the context of the debtor's page."""
-    log = ConsentEntry.objects.filter(debtor=debtor).order_by("-at", "-id")[:_LATEST]
+    log = ConsentEntry.objects.filter(debtor__in=aliases.ids_of(debtor.pk)).order_by("-at", "-id")[:_LATEST]
     return {
         "addresses": _addresses(debtor),
         "consents": log,

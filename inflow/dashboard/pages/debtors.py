@@ -5,10 +5,8 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import ValidationError
 from django.db.models import CharField, Exists, Func, OuterRef, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -24,12 +22,13 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical
+from inflow.dashboard.core import listing
 from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, lines, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
-from inflow.dashboard.pages import ages, debtor_figures, debtor_messages, debtor_rows
+from inflow.dashboard.pages import ages, debtor_figures, debtor_messages, debtor_rows, merging
 from inflow.dashboard.pages.credit_notes import issue_to_debtor
 from inflow.dashboard.pages.debtor_contacts import ContactInline, Contacts
 from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, NeverChaseForm, ReasonForm, payable_by_credit
@@ -37,7 +36,7 @@ from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.money_forms import DebtorCreditNoteForm
 from inflow.dashboard.pages.transfers import record_transfer
 from invoices import ledger, money
-from invoices.debtors import debtors, editing
+from invoices.debtors import aliases, debtors, editing
 from invoices.errors import Refused
 from invoices.models import OPEN, Debtor, DebtorExternalId, DebtorIdentity, Invoice
 
@@ -143,7 +142,7 @@ class DebtorAdmin(OwnRowsAdmin):
         *("record_transfer", "apply_credit", "timeline", "never_chase", "chase_again"),
         {
             "title": _lazy("More"),
-            "items": ["credit_note", "opt_out", "opt_in", "agree", "revoke_links", "statement"],
+            "items": ["credit_note", "opt_out", "opt_in", "agree", "revoke_links", "statement", "merge_into", "split"],
         },
     )
 
@@ -239,6 +238,19 @@ class DebtorAdmin(OwnRowsAdmin):
         links.revoke(debtor, actor)
         return _("All links sent to this debtor have stopped working. The next message has a new one.")
 
+    merge_into = page_action(_lazy("Merge into…"), needs=Role.MANAGER, icon="merge")(merging.merge_into)
+
+    @row_action(
+        _lazy("Split"),
+        needs=Role.MANAGER,
+        icon="call_split",
+        form=merging.SplitForm,
+        fits=lambda debtor: debtor.invoices.count() > 1,
+        intro=_lazy("Moves the chosen invoices, with their payments and planned messages, to a new debtor."),
+    )
+    def split(self, debtor: Debtor, actor: Actor, form: merging.SplitForm) -> str:
+        return merging.split(debtor, actor, form)
+
     # Linked from the page, once for each language.
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
         debtor_messages.statement_pdf
@@ -254,17 +266,11 @@ class DebtorAdmin(OwnRowsAdmin):
         }
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Lead from a merged debtor to the one that replaced it."""
-        try:
-            return super().change_view(request, object_id, *args, **kwargs)
-        except Http404:
-            rows = rows_of(person(request), Debtor.objects.exclude(merged_into=None).select_related("account"))
-            try:
-                merged = rows.get(pk=unquote(object_id))
-            except (Debtor.DoesNotExist, ValidationError):
-                raise Http404 from None
-            winner = debtors.winner_of(merged.account, merged)
-            return HttpResponseRedirect(self.url("change", winner.pk))
+        """Redirect from a merged debtor to the one that replaces it."""
+        own = rows_of(person(request), Debtor.objects.exclude(merged_into=None)).select_related("account")
+        if listing.are_keys(Debtor, [object_id]) and (merged := own.filter(pk=object_id).first()):
+            return HttpResponseRedirect(self.url("change", aliases.current(merged).pk))
+        return super().change_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
         """Update a changed contact on the debtor's invoices too. The change is in the audit log."""
