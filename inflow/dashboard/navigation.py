@@ -46,6 +46,7 @@ def _settings_of(user: User) -> list[Item]:
         _item(_("Reminder policies"), "stairs", "admin:communications_reminderpolicy_changelist"),
         _item(_("Rules and limits"), "rule", *own),
         _item(_("Calendars"), "event", "admin:invoices_calendarrule_changelist"),
+        _item(_("Payment settings"), "account_balance_wallet", "admin:invoices_paymentsettings_changelist"),
     ]
     if user.may(Role.MANAGER):
         items.append(_item(_("Message templates"), "edit_note", "admin:communications_messagetemplate_changelist"))
@@ -74,6 +75,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
+        _group(invoices_payment=_("Payments"), invoices_creditnote=_("Credit notes")),
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
     ]
     groups[0]["items"].append(_item("Zapier", "", "admin:zapier"))

@@ -10,7 +10,8 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import credit_notes, lifecycle
+from invoices.models import Invoice
 from tests import make
 from webhooks.models import Delivery
 
@@ -25,6 +26,14 @@ _BODIES: dict[str, Any] = {
     },
     "PATCH invoices/<invoice_id>": {"status": "paid"},
     "POST invoices/<invoice_id>/payments": {"amount": 100},
+    "POST payments": {
+        "amount": 100,
+        "currency": "AED",
+        "allocations": [{"invoice_number": "INV-PAID", "amount": 60}],
+    },
+    "POST invoices/<invoice_id>/apply-credit": {"amount": 1},
+    "POST credit-notes": {"number": "CN-1", "amount": 10, "currency": "AED", "invoice_number": "INV-PAID"},
+    "POST credit-notes/<note_id>/void": {"reason": "Issued twice."},
     "POST payments/<payment_id>/void": {"reason": "Recorded twice."},
     "POST payments/<payment_id>/reverse": {"reason": "The cheque bounced."},
     "POST webhooks/subscribe": {"target_url": "https://example.com/new", "event": "invoice.created"},
@@ -70,6 +79,8 @@ ROUTES = sorted(_routes(), key=str)
 def address(route: Route, account: Account, *, made_up: bool = False) -> str:
     """The route's path with ids of things that `account` has, or of nothing."""
     ids: dict[str, object] = dict.fromkeys(re.findall("<([a-z_]+)>", route.path), uuid.uuid4())
+    if "INV-PAID" in str(route.body) and not Invoice.objects.filter(account=account, invoice_number="INV-PAID"):
+        make.invoice(account, invoice_number="INV-PAID")
     if ids and not made_up:
         subscription, _ = make.subscription(account, f"https://example.com/{uuid.uuid4()}")
         invoice = make.invoice(account)
@@ -81,6 +92,10 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             "escalation_id": make.escalation(invoice).pk,
             "payment_id": lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(100)).pk,
         }
+        if "note_id" in ids or route.path.endswith("apply-credit"):
+            values: dict[str, Any] = {"date": account.today(), "amount": Decimal(10), "currency": "AED"}
+            values |= {"number": f"CN-{uuid.uuid4()}", "debtor_id": invoice.debtor_id}
+            known["note_id"] = credit_notes.issue(account, make.API, **values).pk
         ids = {name: known[name] for name in ids}
     path = route.path
     for name, value in ids.items():

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,18 @@ from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
-from invoices import lifecycle
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices import credit_notes, lifecycle
+from invoices.models import (
+    CalendarRule,
+    CreditNote,
+    Debtor,
+    Escalation,
+    Invoice,
+    Payment,
+    PaymentSettings,
+    Promise,
+    TimelineEntry,
+)
 from invoices.models.imports import Import, ImportRow
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
@@ -47,6 +58,15 @@ LISTS, ADDS, VERBS = (
 # What answers each verb's form.
 SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
+    "invoices_debtor_record_transfer": {
+        "amount": "100",
+        "currency": "AED",
+        "paid_at": "2026-01-05",
+        "method": "cheque",
+        "confirm": "1",
+    },
+    "invoices_debtor_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10", "currency": "AED"},
+    "invoices_invoice_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10"},
     "invoices_invoice_promise": {"promised_on": "2999-12-31", "amount": "10"},
     "invoices_invoice_escalate": {"notes": "They moved."},
     "invoices_invoice_move_due_date": {"due_date": "2025-02-03", "reason": "As agreed."},
@@ -128,6 +148,15 @@ def build(name: str) -> World:
     invoice = make.again(invoice)
     invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
     answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-1")
+    note = credit_notes.issue(
+        account,
+        make.STAFF,
+        number=f"CN-{name}",
+        date=account.today(),
+        amount=Decimal(5),
+        currency="USD",
+        debtor_id=closed.debtor_id,
+    )
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     return World(
         account,
@@ -136,6 +165,8 @@ def build(name: str) -> World:
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
+            "invoices_creditnote": note.pk,
+            "invoices_paymentsettings": PaymentSettings.objects.create(account=account).pk,
             "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
@@ -192,7 +223,7 @@ def rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, CreditNote, PaymentSettings),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

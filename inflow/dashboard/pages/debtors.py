@@ -24,10 +24,13 @@ from inflow.dashboard.core.markup import link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import debtor_messages
+from inflow.dashboard.pages.credit_notes import issue_to_debtor
 from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit
 from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, status_badge
 from inflow.dashboard.pages.message_rows import MessageInline
+from inflow.dashboard.pages.money_forms import DebtorCreditNoteForm
+from inflow.dashboard.pages.transfers import record_transfer
 from invoices import ledger
 from invoices.debtors import debtors
 from invoices.models import OPEN, Debtor, Invoice
@@ -88,7 +91,27 @@ class DebtorAdmin(OwnRowsAdmin):
     )
     fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
-    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
+    actions_detail = (
+        "record_transfer",
+        "apply_credit",
+        "credit_note",
+        "opt_out",
+        "opt_in",
+        "agree",
+        "revoke_links",
+        "statement",
+    )
+
+    record_transfer = page_action(_lazy("Record a transfer"), icon="payments")(record_transfer)
+
+    @row_action(
+        _lazy("Issue credit note"),
+        icon="request_quote",
+        form=DebtorCreditNoteForm,
+        intro=_lazy("For a credit note without an invoice: all of it becomes the debtor's credit."),
+    )
+    def credit_note(self, debtor: Debtor, actor: Actor, form: DebtorCreditNoteForm) -> str:
+        return issue_to_debtor(debtor, actor, form)
 
     @row_action(
         _lazy("Apply credit"),

@@ -12,6 +12,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.own_rows import with_undo
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.cases import AssignForm
+from inflow.dashboard.pages.credit_notes import issue_on_invoice
 from inflow.dashboard.pages.forms import (
     CreditForm,
     DebtorCreditForm,
@@ -25,6 +26,7 @@ from inflow.dashboard.pages.forms import (
     PromiseForm,
     ReasonForm,
 )
+from inflow.dashboard.pages.money_forms import CreditNoteForm
 from inflow.dashboard.pages.send_now import send_now
 from invoices import ledger, lifecycle, money
 from invoices.cases import cases
@@ -79,6 +81,16 @@ class InvoiceActions:
     )
     def apply_credit(self, invoice: Invoice, actor: Actor, form: CreditForm) -> str:
         return apply_credit(invoice, actor, form)
+
+    @row_action(
+        _lazy("Issue credit note"),
+        icon="request_quote",
+        form=CreditNoteForm,
+        fits=_is_open_or_written_off,
+        intro=_lazy("A credit note lowers what is owed on the invoice."),
+    )
+    def credit_note(self, invoice: Invoice, actor: Actor, form: CreditNoteForm) -> str:
+        return issue_on_invoice(invoice, actor, form)
 
     @row_action(
         _lazy("Record promise"),

@@ -28,7 +28,7 @@ from inflow.dashboard.pages.import_preview import import_url
 from inflow.dashboard.pages.invoice_actions import InvoiceActions
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, payment_badge, status_badge
 from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
-from inflow.dashboard.pages.payments import PaymentInline
+from inflow.dashboard.pages.payments import AllocationInline, PaymentInline
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
 from invoices.models import Invoice, PaymentStatus, Status
@@ -65,7 +65,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
     search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
     fields = ()
-    inlines = (UnsentInline, PaymentInline)
+    inlines = (UnsentInline, PaymentInline, AllocationInline)
     add_page = AddPage(InvoiceForm, _lazy("Register an invoice"), _lazy("Register"))
     actions = ("assign_selected", "hold_selected", "resume_selected", "choose_policy_selected")
     assign_selected, choose_policy_selected = bulk(InvoiceActions.assign), bulk(InvoiceActions.choose_policy)
@@ -75,7 +75,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         {
             "title": _lazy("More"),
             "items": [
-                *("apply_credit", "hold", "dispute", "assign", "resume", "escalate"),
+                *("apply_credit", "credit_note", "hold", "dispute", "assign", "resume", "escalate"),
                 *("move_due_date", "note", "choose_policy", "write_off", "cancel"),
             ],
         },
@@ -104,6 +104,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
             "is_stopped": bool(stops and stops(invoice.pk)),
             "amount": money.display(invoice.amount, invoice.currency),
             "paid": money.display(invoice.amount_paid, invoice.currency),
+            "credited": money.display(invoice.amount_credited, invoice.currency) if invoice.amount_credited else "",
             "credit": money.display(credit, invoice.currency) if credit and invoice.is_open else "",
             "late": days_late(invoice),
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
