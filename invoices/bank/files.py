@@ -153,4 +153,3 @@ def _end(file: BankFile, state: FileState, *, failure: str = "") -> None:
         id=str(file.pk),
         lines=file.lines_added,
     )
-

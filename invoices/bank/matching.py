@@ -247,9 +247,7 @@ def _fits(invoice: OpenInvoice, line: BankLine) -> bool:
     return invoice.currency == line.currency and invoice.balance > 0
 
 
-def _allocated(
-    books: Books, line: BankLine, invoices: Sequence[OpenInvoice], payers: Sequence[_Payer]
-) -> Proposal:
+def _allocated(books: Books, line: BankLine, invoices: Sequence[OpenInvoice], payers: Sequence[_Payer]) -> Proposal:
     """Allocate the line over the invoices that it names, in that order. The rest is credit."""
     debtors = list(dict.fromkeys(invoice.debtor for invoice in invoices))
     paying = next((payer for payer in payers if payer.debtor in debtors), None)
@@ -285,7 +283,8 @@ def _payers(books: Books, line: BankLine, by_account: Iterable[uuid.UUID]) -> li
     found += [_Payer(debtor, "same_name", {}, len(same) == 1) for debtor in same]
     if not found and line.payer_name:
         for _score, key in books.names.similar(line.payer_name)[:3]:
-            found.append(_Payer(books.debtors([key])[0], "similar_name", {"name": books.names.spelling(key, line.payer_name)}, False))
+            params = {"name": books.names.spelling(key, line.payer_name)}
+            found.append(_Payer(books.debtors([key])[0], "similar_name", params, False))
     if not found:
         for _score, key in books.names.within(line.text)[:3]:
             found.append(_Payer(books.debtors([key])[0], "name_in_text", {}, False))

@@ -118,9 +118,7 @@ def _statement(
     other = next((entry for entry in entries if entry.currency != values["currency"]), None)
     if other:
         message = _("Line %(line)d is in %(currency)s, but the account is in %(other)s.")
-        raise UnreadableFile(
-            message % {"line": other.line, "currency": other.currency, "other": values["currency"]}
-        )
+        raise UnreadableFile(message % {"line": other.line, "currency": other.currency, "other": values["currency"]})
     account = values.pop("account") or default_account
     if not account:
         raise UnreadableFile(_("The file does not name the bank account: enter its number in the form."))
@@ -151,7 +149,9 @@ def _check_currency(line: int, currency: str) -> None:
 # --- Refusals ----------------------------------------------------------------------------------------------------
 
 _MESSAGES = {
-    "no_xml": _lazy("The XML is incomplete or invalid at line %(line)d. Download the statement again; nothing was stored."),
+    "no_xml": _lazy(
+        "The XML is incomplete or invalid at line %(line)d. Download the statement again; nothing was stored."
+    ),
     "much_more": _lazy("The XML is nested too deeply or has too many elements."),
     "no_statement": _lazy("This is not a CAMT.053, MT940 or CSV statement."),
     "other_message": _lazy("This is a %(text)s message. Upload the account statement, CAMT.053."),
@@ -175,7 +175,9 @@ _MESSAGES = {
         " nothing was stored."
     ),
     "short_row": _lazy("The row at line %(line)d ends too early: the file may be cut. Nothing was stored."),
-    "headings": _lazy("Line %(line)d: the columns of the date and the amount were not recognized. The headings are: %(text)s."),
+    "headings": _lazy(
+        "Line %(line)d: the columns of the date and the amount were not recognized. The headings are: %(text)s."
+    ),
     "no_rows": _lazy("The file has no rows below the headings at line %(line)d."),
     "no_currency": _lazy("The row at line %(line)d has no currency: choose it in the form."),
     "encoding": _lazy("The file is not text in the chosen encoding, see line %(line)d."),

@@ -199,7 +199,9 @@ def with_gaps(statements: "QuerySet[BankStatement]") -> "QuerySet[BankStatement]
     around = same.filter(from_date__lt=OuterRef("from_date"), to_date__gt=OuterRef("from_date"))
     leads_here = same.filter(to_date__lte=OuterRef("to_date"), closing_balance=OuterRef("opening_balance"))
     begins_alike = same.filter(
-        from_date=OuterRef("from_date"), opening_balance=OuterRef("opening_balance"), created_at__lt=OuterRef("created_at")
+        from_date=OuterRef("from_date"),
+        opening_balance=OuterRef("opening_balance"),
+        created_at__lt=OuterRef("created_at"),
     )
     newest = before.order_by("-to_date", "-from_date", "-created_at").values("closing_balance")[:1]
     return statements.annotate(
@@ -214,4 +216,3 @@ def gap(statement: Any) -> Any:
         return None
     difference = statement.opening_balance - statement.previous_closing
     return difference or None
-

@@ -8,7 +8,6 @@ from invoices.bank.parsing import camt, mt940, tables
 from invoices.bank.parsing.records import Record, bounded, refused
 
 
-
 def records_of(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Record]:
     """Yield the records of a CAMT.053, MT940 or CSV file. Raise `FileRefused` if the file is invalid."""
     content = file.read()

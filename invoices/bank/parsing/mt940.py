@@ -32,7 +32,9 @@ _WORDS = (
     *("TRCD", "TRTP", "UBO", "ULTC", "ULTD", "USTD", "VACC"),
 )
 _WORD = re.compile(rf"/({'|'.join(_WORDS)})/")
-_ORDERED_BY = re.compile(r"\b(?:B/O|BY ORDER OF|ORIG CO NAME|ORDERING CUSTOMER)[ :]{1,3}([^/:;\n]{3,70})", re.IGNORECASE)
+_ORDERED_BY = re.compile(
+    r"\b(?:B/O|BY ORDER OF|ORIG CO NAME|ORDERING CUSTOMER)[ :]{1,3}([^/:;\n]{3,70})", re.IGNORECASE
+)
 _AFTER_NAME = re.compile(r" {2,}| (?:REF|ORIG ID|ID)\b")
 
 

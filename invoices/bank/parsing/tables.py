@@ -25,7 +25,11 @@ _MAX_ROWS = 60_000
 _IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}", re.ASCII)
 
 _TABLE = tomllib.loads(Path(__file__).with_name("headings.toml").read_text(encoding="utf-8"))
-_DIRECTIONS = {word: kind for kind, text in _TABLE.pop("directions").items() for word in [*filter(None, names(text)), *text.split("|")]}
+_DIRECTIONS = {
+    word: kind
+    for kind, text in _TABLE.pop("directions").items()
+    for word in (*filter(None, names(text)), *text.split("|"))
+}
 _FIELDS = {name: field for field, text in reversed(_TABLE.items()) for name in names(text) if name}
 
 Row = tuple[int, list[str]]
@@ -212,8 +216,8 @@ def _entry(table: _Table, row: Row, style: figures.Style, currency: str) -> tupl
 
 
 _RETURNED = re.compile(
-    r"\b(?:return(?:ed)? (?:cheque|check|payment|item|transfer|direct debit)|(?:cheque|check|chq) return(?:ed)?|reversal"
-    r"|ruecklastschrift|rücklastschrift|chargeback)\b|شيك مرتجع|حوالة مرتجعة|شيك راجع",
+    r"\b(?:return(?:ed)? (?:cheque|check|payment|item|transfer|direct debit)|(?:cheque|check|chq) return(?:ed)?"
+    r"|reversal|ruecklastschrift|rücklastschrift|chargeback)\b|شيك مرتجع|حوالة مرتجعة|شيك راجع",
     re.IGNORECASE,
 )
 
