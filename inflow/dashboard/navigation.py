@@ -29,6 +29,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
+        _item(_("Bank statements"), "account_balance", "admin:invoices_bankstatement_changelist"),
         _item(_("Addresses"), "alternate_email", "admin:communications_address_changelist"),
         _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
         _item(_("Reconciliations"), "fact_check", "admin:invoices_openitemslist_changelist"),
@@ -82,6 +83,11 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
             invoices_debtormerge=_("Merges"),
         ),
         _group(invoices_payment=_("Payments"), invoices_creditnote=_("Credit notes")),
+        _group(
+            invoices_bankstatement=_("Bank statements"),
+            invoices_bankline=_("Bank lines"),
+            invoices_bankfile=_("Bank files"),
+        ),
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
         _group(invoices_openitemslist=_("Reconciliations"), invoices_difference=_("Differences")),
     ]

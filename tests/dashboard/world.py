@@ -48,6 +48,7 @@ from invoices.models import (
     Promise,
     TimelineEntry,
 )
+from invoices.models.bank import BankStatement
 from invoices.models.imports import Import, ImportRow
 from invoices.reconciliation import comparing
 from tests import make
@@ -79,6 +80,7 @@ SAID: dict[str, dict[str, Any]] = {
     },
     "invoices_invoice_move_due_date": {"due_date": "2025-02-03", "reason": "As agreed."},
     "invoices_escalation_resolve": {"resolution": "ladder"},
+    "invoices_bankline_choose": {"proposal": "0"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
     "invoices_invoice_choose_policy": {"policy": "none"},
@@ -186,6 +188,7 @@ def build(name: str) -> World:
             "invoices_creditnote": note.pk,
             "invoices_paymentsettings": PaymentSettings.objects.create(account=account).pk,
             "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
+            **_bank_rows(account, people[Role.AGENT], f"INV {name}-1"),
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -208,6 +211,17 @@ def build(name: str) -> World:
         invoice,
         closed,
     )
+
+
+def _bank_rows(account: Account, person: User, text: str) -> dict[str, Any]:
+    """The rows of a bank statement with one line, for which an invoice is proposed."""
+    line = make.bank_line(account, person, text)
+    statement = BankStatement.objects.get(shown__line=line)
+    return {
+        "invoices_bankline": line.pk,
+        "invoices_bankstatement": statement.pk,
+        "invoices_bankfile": statement.file_id,
+    }
 
 
 def page(name: str, what: str, *args: Any) -> str:

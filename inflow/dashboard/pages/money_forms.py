@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from inflow.accounts.models import Account
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, TextField
 from inflow.dashboard.pages.forms import METHODS, OnceForm, invoice_label, plain
 from invoices import credit_notes, ledger, money
@@ -106,22 +107,27 @@ class PayerForm(OwnAccountForm):
     def clean(self) -> None:
         if self.account is None or self.errors:
             return
-        text = self.cleaned_data["payer"].strip()
-        debtors = Debtor.objects.for_account(self.account).filter(merged_into=None)
-        exact = Q(email__iexact=text) | Q(name__iexact=text) | Q(company__iexact=text)
-        of_invoice = Invoice.objects.for_account(self.account).filter(invoice_number=text).values("debtor")
-        begins = Q(name__istartswith=text) | Q(company__istartswith=text)
-        for condition in (Q(pk__in=of_invoice), exact, begins):
-            found = list(debtors.filter(condition).order_by("name", "pk")[:6])
-            if found:
-                break
-        if not found:
-            raise ValidationError({"payer": _("No debtor or invoice matches.")})
-        if len(found) > 1:
-            names = "; ".join(str(debtor) for debtor in found[:5])
-            message = _("Several debtors match: %(names)s. Enter an invoice number or an email.")
-            raise ValidationError({"payer": message % {"names": names}})
-        self.debtor = found[0]
+        self.debtor = find_debtor(self.account, self.cleaned_data["payer"].strip())
+
+
+def find_debtor(account: Account, text: str) -> Debtor:
+    """Return the debtor with this name, company, email or invoice number. Raise ValidationError if it is not one."""
+    debtors = Debtor.objects.for_account(account).filter(merged_into=None)
+    exact = Q(email__iexact=text) | Q(name__iexact=text) | Q(company__iexact=text)
+    of_invoice = Invoice.objects.for_account(account).filter(invoice_number=text).values("debtor")
+    begins = Q(name__istartswith=text) | Q(company__istartswith=text)
+    found: list[Debtor] = []
+    for condition in (Q(pk__in=of_invoice), exact, begins):
+        found = list(debtors.filter(condition).order_by("name", "pk")[:6])
+        if found:
+            break
+    if not found:
+        raise ValidationError({"payer": _("No debtor or invoice matches.")})
+    if len(found) > 1:
+        names = "; ".join(str(debtor) for debtor in found[:5])
+        message = _("Several debtors match: %(names)s. Enter an invoice number or an email.")
+        raise ValidationError({"payer": message % {"names": names}})
+    return found[0]
 
 
 class CreditNoteForm(OnceForm):

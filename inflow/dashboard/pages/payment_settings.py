@@ -16,10 +16,13 @@ from invoices.models import PaymentSettings
 class PaymentSettingsAdmin(OwnRowsAdmin):
     changes = Role.ADMIN
     one_for_each = True
-    list_display = ("account", "applies_credit")
+    list_display = ("account", "applies_credit", "posts_exact_lines")
     list_select_related = ("account",)
-    export_columns = ("applies_credit",)
-    fieldsets = ((_lazy("Credit"), {"fields": ("applies_credit",)}),)
+    export_columns = ("applies_credit", "posts_exact_lines")
+    fieldsets = (
+        (_lazy("Credit"), {"fields": ("applies_credit",)}),
+        (_lazy("Bank statements"), {"fields": ("posts_exact_lines",)}),
+    )
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the row, which is created when a member first opens the page."""
