@@ -22,6 +22,7 @@ MODELS = {
     "answer": (_lazy("debtor page response"), _lazy("debtor page responses")),
     "calendarrule": (_lazy("calendar entry"), _lazy("calendars")),
     "collectionsettings": (_lazy("rules and limits"), _lazy("rules and limits")),
+    "paymentsettings": (_lazy("payment settings"), _lazy("payment settings")),
     "subscription": (_lazy("webhook"), _lazy("webhooks")),
 }
 FIELDS = {

@@ -33,9 +33,24 @@ from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices.documents import documents
+from invoices.models import (
+    CalendarRule,
+    Debtor,
+    Document,
+    Escalation,
+    HookKind,
+    Invoice,
+    Payment,
+    PaymentHook,
+    PaymentReport,
+    PaymentSettings,
+    Promise,
+    TimelineEntry,
+)
 from invoices.models.imports import Import, ImportRow
-from tests import make
+from invoices.payment_hooks import hooks
+from tests import files, make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
 # Who gets in where, by the least role: matrix.toml says what each part is.
@@ -67,6 +82,7 @@ SAID: dict[str, dict[str, Any]] = {
     "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
     "webhooks_subscription_replay_since": {"hours": "24"},
+    "invoices_paymentreport_record_on_invoice": {"invoice_number": "Falcon-1"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
 # For a test that takes long: the least and the greatest role in `make test`, those between them at night.
@@ -128,6 +144,9 @@ def build(name: str) -> World:
     invoice = make.again(invoice)
     invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
     answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-1")
+    document = documents.attach(account, invoice.pk, make.STAFF, files.pdf(name))
+    hook, _ = hooks.create(account, HookKind.HMAC)
+    report = make.payment_report(hook, invoice_number=f"of {name}")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     return World(
         account,
@@ -137,6 +156,9 @@ def build(name: str) -> World:
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
             "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
+            "invoices_document": document.pk,
+            "invoices_paymenthook": hook.pk,
+            "invoices_paymentreport": report.pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -193,6 +215,7 @@ def rows_of(account: Account) -> dict[str, Any]:
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
+        *(Document, PaymentHook, PaymentReport, PaymentSettings),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

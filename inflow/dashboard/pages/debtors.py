@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -30,6 +30,7 @@ from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invo
 from inflow.dashboard.pages.message_rows import MessageInline
 from invoices import ledger
 from invoices.debtors import debtors
+from invoices.documents import documents
 from invoices.models import OPEN, Debtor, Invoice
 
 
@@ -37,14 +38,20 @@ class InvoiceInline(RowsInside):
     model = Invoice
     fields = readonly_fields = (
         *("number", invoice_amount, invoice_balance),
-        *(status_badge, "due_date", "late_shown"),
+        *(status_badge, "due_date", "late_shown", "document_shown"),
     )
     ordering = ("-due_date",)
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         rows: QuerySet[Invoice] = super().get_queryset(request)
-        return rows.select_related("account")
+        return rows.select_related("account").annotate(has_document=Exists(documents.CURRENT))
+
+    @display(description=_lazy("Document"))
+    def document_shown(self, invoice: Any) -> str:
+        if not invoice.has_document:
+            return "–"
+        return link(reverse("admin:invoices_invoice_document", args=[invoice.pk]), _("Download"))
 
     @display(description=_lazy("Number"))
     def number(self, invoice: Invoice) -> str:
