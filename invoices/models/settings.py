@@ -7,7 +7,7 @@ from inflow.accounts.models import Account
 
 
 class PaymentSettings(models.Model):
-    """How an account's payments are recorded and made."""
+    """Settings of an account for the recording and making of payments."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="payment_settings")
     applies_credit = models.BooleanField(

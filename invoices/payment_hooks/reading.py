@@ -31,7 +31,7 @@ _TAKEN_BACK = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a provider reports. `payment_id` is the same in all reports about one payment."""
+    """A report of a provider. `payment_id` is the same in all reports about one payment."""
 
     event_id: str
     payment_id: str

@@ -102,7 +102,7 @@ def _by_stem(account: Account, stems: set[str]) -> dict[str, list[Invoice]]:
     rows = Invoice.objects.for_account(account).filter(cancelled_at=None).annotate(stem=Func(trimmed, function="lower"))
     found: dict[str, list[Invoice]] = {}
     for invoice in rows.filter(stem__in=stems):
-        found.setdefault(_stem(f"{invoice.invoice_number}.pdf"), []).append(invoice)
+        found.setdefault(documents.stem(invoice.invoice_number).lower(), []).append(invoice)
     return found
 
 

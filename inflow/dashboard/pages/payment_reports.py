@@ -1,4 +1,4 @@
-"""What payment providers reported: recorded payments, and reports that need a person."""
+"""Reports of payment providers: recorded payments, and those that need a person."""
 
 from django import forms
 from django.contrib import admin
