@@ -6,7 +6,7 @@ import uuid
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,8 +26,21 @@ from invoices.bank import matching, reading, statements
 from invoices.cases import cases
 from invoices.imports import phases
 from invoices.lifecycle import NewInvoice
-from invoices.models import BankFile, BankLine, CalendarRule, Debtor, Escalation, Invoice, Status
+from invoices.models import (
+    BankFile,
+    BankLine,
+    CalendarRule,
+    Debtor,
+    Escalation,
+    Invoice,
+    PaymentHook,
+    PaymentReport,
+    ReportKind,
+    Status,
+)
 from invoices.models.imports import Import
+from invoices.payment_hooks import reports
+from invoices.payment_hooks.reading import Report
 from invoices.workdays import WorkDays
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription
@@ -335,3 +348,11 @@ def _place_at_hour(hours: range) -> Place:
             if local.hour in hours and not place.days.is_off(local.date()):
                 return place
     raise AssertionError("some place works on each day at each hour")
+
+
+def payment_report(hook: PaymentHook, **given: Any) -> PaymentReport:
+    """A report that waits for a person, because no invoice has its number."""
+    about = {"invoice_number": "NOPE", "amount": Decimal(100), "currency": "AED", "paid_on": hook.account.today()}
+    id = f"pay-{next(_numbers)}"
+    report = Report(event_id=id, payment_id=id, kind=ReportKind.PAYMENT, **{**about, **given})
+    return reports.receive(hook, report)

@@ -184,7 +184,8 @@ def _about_documents(documents: Attachments, language: str) -> str:
         name = "attached_one" if count == 1 else "attached_all"
     else:
         return ""
-    return phrases.LABELS[language][name]
+    sentence: str = phrases.LABELS[language][name]
+    return sentence
 
 
 def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:

@@ -35,14 +35,19 @@ from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import credit_notes, lifecycle
 from invoices.debtors import merging
+from invoices.documents import documents
 from invoices.models import (
     CalendarRule,
     CreditNote,
     Debtor,
     DebtorMerge,
+    Document,
     Escalation,
+    HookKind,
     Invoice,
     Payment,
+    PaymentHook,
+    PaymentReport,
     PaymentSettings,
     PossibleDuplicate,
     Promise,
@@ -50,8 +55,9 @@ from invoices.models import (
 )
 from invoices.models.bank import BankStatement
 from invoices.models.imports import Import, ImportRow
+from invoices.payment_hooks import hooks
 from invoices.reconciliation import comparing
-from tests import make
+from tests import files, make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
 # Who gets in where, by the least role: matrix.toml says what each part is.
@@ -98,6 +104,7 @@ SAID: dict[str, dict[str, Any]] = {
     "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
     "webhooks_subscription_replay_since": {"hours": "24"},
+    "invoices_paymentreport_record_on_invoice": {"invoice_number": "Falcon-1"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
 # For a test that takes long: the least and the greatest role in `make test`, those between them at night.
@@ -168,6 +175,9 @@ def build(name: str) -> World:
         currency="USD",
         debtor_id=closed.debtor_id,
     )
+    document = documents.attach(account, invoice.pk, make.STAFF, files.pdf(name))
+    hook, _ = hooks.create(account, HookKind.HMAC)
+    report = make.payment_report(hook, invoice_number=f"of {name}")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
@@ -189,6 +199,9 @@ def build(name: str) -> World:
             "invoices_paymentsettings": PaymentSettings.objects.create(account=account).pk,
             "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
             **_bank_rows(account, people[Role.AGENT], f"INV {name}-1"),
+            "invoices_document": document.pk,
+            "invoices_paymenthook": hook.pk,
+            "invoices_paymentreport": report.pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -256,7 +269,7 @@ def rows_of(account: Account) -> dict[str, Any]:
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, DebtorMerge, PossibleDuplicate),
-        *(CreditNote, PaymentSettings),
+        *(CreditNote, PaymentSettings, Document, PaymentHook, PaymentReport),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, Q, QuerySet, Value, When
 from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -21,6 +21,7 @@ from inflow.dashboard.pages.message_rows import MessageInline
 from inflow.dashboard.pages.payments import PaymentInline
 from inflow.dashboard.pages.promises import PROMISE_BADGES
 from inflow.dashboard.pages.replies import STATUS_BADGES, TRIAGE_BADGES
+from invoices.documents import documents
 from invoices.models import OPEN, Debtor, DebtorExternalId, Invoice, Promise, PromiseStatus, TimelineEntry
 
 _OPEN_SHOWN, _PROMISES_SHOWN, _ENTRIES_SHOWN = 15, 10, 50
@@ -70,7 +71,7 @@ class InvoiceInline(RowsInside):
     tab = True
     fields = readonly_fields = (
         *("number", invoice_amount, invoice_balance),
-        *(status_badge, "due_date", "late_shown"),
+        *(status_badge, "due_date", "late_shown", "document_shown"),
     )
     show_change_link = False
 
@@ -78,7 +79,8 @@ class InvoiceInline(RowsInside):
         """Return the open invoices first."""
         rows: QuerySet[Invoice] = super().get_queryset(request)
         closed = Case(When(Q(status__in=OPEN), then=Value(0)), default=Value(1))
-        return rows.select_related("account").order_by(closed, "-due_date", "pk")
+        rows = rows.select_related("account").annotate(has_document=Exists(documents.CURRENT))
+        return rows.order_by(closed, "-due_date", "pk")
 
     @display(description=_lazy("Number"))
     def number(self, invoice: Invoice) -> str:
@@ -87,6 +89,12 @@ class InvoiceInline(RowsInside):
     @display(description=_lazy("Days late"))
     def late_shown(self, invoice: Invoice) -> str:
         return str(days_late(invoice) or "–")
+
+    @display(description=_lazy("Document"))
+    def document_shown(self, invoice: Any) -> str:
+        if not invoice.has_document:
+            return "–"
+        return link(reverse("admin:invoices_invoice_document", args=[invoice.pk]), _("Download"))
 
 
 class MessagesInline(MessageInline):

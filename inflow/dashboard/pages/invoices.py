@@ -20,13 +20,14 @@ from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
-from inflow.dashboard.pages import standing
+from inflow.dashboard.pages import invoice_documents, standing
 from inflow.dashboard.pages.about_invoice import exact
 from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.forms import InvoiceForm
 from inflow.dashboard.pages.import_preview import import_url
 from inflow.dashboard.pages.invoice_actions import InvoiceActions
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, payment_badge, status_badge
+from inflow.dashboard.pages.invoice_documents import DocumentActions
 from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
 from inflow.dashboard.pages.payments import AllocationInline, PaymentInline
 from invoices import ledger, lifecycle, money
@@ -48,7 +49,7 @@ def _tags(invoice: Invoice) -> str:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
+class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
     """The work list and the pages of invoices. Rows are never saved here: row actions change them."""
 
     adds = Role.MANAGER
@@ -82,6 +83,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
             "items": [
                 *("apply_credit", "credit_note", "hold", "dispute", "assign", "resume", "escalate"),
                 *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel"),
+                *("upload_document", "remove_document", "document"),
             ],
         },
     )
@@ -101,6 +103,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         credit = ledger.credit_for(invoice).get(invoice.currency)
         stops = representation.stops_of(invoice.account)
         case = {
+            "document": invoice_documents.shown(invoice, person(request)),
             "standing": standing.of(invoice, person(request)),
             "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
             "status": status_badge(invoice),
