@@ -114,7 +114,7 @@ def address_of(invoice: Invoice, kind: str, corrections: Corrections | None = No
     """
     address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
     corrections = corrections_of(invoice.debtor) if corrections is None else corrections
-    if corrections and _is_named(invoice):
+    if corrections and is_named(invoice):
         return corrected(kind, address, corrections)
     return normalise(kind, address)
 
@@ -129,7 +129,7 @@ def corrected(kind: str, address: str, corrections: Corrections) -> str:
     return address
 
 
-def _is_named(invoice: Invoice) -> bool:
+def is_named(invoice: Invoice) -> bool:
     """Return True if the invoice's party has the debtor's name, or is its only party."""
     debtor = invoice.debtor
     own = parties.of(debtor.name, debtor.company).key
