@@ -4,6 +4,7 @@ The first copy passes the gate with its message. Each other copy is sent only if
 the same address now. So a payment, a dispute, a reply or an opt-out that commits meanwhile is seen here.
 """
 
+import copy as copying
 import uuid
 
 from django.db import transaction
@@ -97,13 +98,18 @@ def _problem_of(case: Case, copy: Copy) -> str:
     for row in case.due:
         if copy.recipient not in {recipient.address for recipient in case.recipients(row)}:
             return "no_recipient"
-    for row in case.due:
-        row.subject, row.body = row.own_subject, row.own_body
     first, credit = case.due[0], case.facts.credit(case.due[0].invoice)
     invoices = listing.listed(case.account, first, case.invoices.values())
-    message = gate.render(case, case.due, invoices, credit, copy.language, copy)
+    message = gate.render(case, [_unwritten(row) for row in case.due], invoices, credit, copy.language, copy)
     is_same = message.subject == copy.subject and _without_links(message.text) == _without_links(copy.body)
     return "" if is_same else "changed"
+
+
+def _unwritten(row: Communication) -> Communication:
+    """Return a message as it was before the gate wrote its text."""
+    row = copying.copy(row)
+    row.subject, row.body = row.own_subject, row.own_body
+    return row
 
 
 def _without_links(text: str) -> str:

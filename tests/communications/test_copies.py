@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from email.message import EmailMessage
@@ -234,7 +235,7 @@ def test_each_copy_unsubscribes_its_own_address(mail: MailServer, visitor: Clien
     row = due(None, SECOND)
     sender.send_due()
     first, second = mail.mails
-    link = str(second["List-Unsubscribe"]).strip("<>").replace("\n", "").replace(" ", "")
+    link = "".join(str(second["List-Unsubscribe"]).split()).strip("<>")
     assert link in text(second).replace("\r\n", "\n")
     assert link not in text(first)
     assert visitor.post(link.removeprefix(settings.BASE_URL)).status_code == 200
@@ -266,7 +267,8 @@ def test_the_only_recipient_gets_its_own_language(mail: MailServer) -> None:
     assert Communication.objects.get(pk=row.pk).language == "ar"
 
 
-def test_sms_go_to_each_phone_and_are_known_by_their_ids(account: Account) -> None:
+def test_sms_go_to_each_phone_and_are_known_by_their_ids(account: Account, settings: Settings) -> None:
+    settings.TRY_OUT = True
     other = "+971507654321"
     with Provider() as provider:
         make.gateway(account, base_url=provider.base_url)
@@ -589,7 +591,8 @@ def test_a_message_has_bounced_when_all_its_copies_have(mail: MailServer) -> Non
 
 def test_one_that_failed_and_one_that_bounced_are_all(mail: MailServer) -> None:
     mail.on[MAIN] = MISSING
-    row = due(None, SECOND)
+    account = make.account()
+    row = due(account, SECOND, created_at=account.now() - dt.timedelta(days=5))
     sender.send_due()
     assert update(Copy.objects.select_related("account").get(recipient=SECOND), State.BOUNCED, Refusal.MAILBOX)
     bounced = Communication.objects.get(pk=row.pk)
@@ -664,6 +667,36 @@ sender.send_due()
     assert to(first_server) == [MAIN, THIRD]
     assert states() == {MAIN: "sent", SECOND: "unknown", THIRD: "sent"}
     assert make.events_of(row.account).count("communication.sent") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.nightly)])
+def test_a_worker_killed_at_any_line_never_sends_a_copy_twice(start_mail: StartMail, every: int) -> None:
+    server = start_mail()
+
+    def reminder(number: int) -> Communication:
+        return due(None, f"copy{number}@example.com", debtor_email=f"main{number}@example.com")
+
+    command = [sys.executable, "-m", "tests.communications.killed", str(every)]
+    with subprocess.Popen(command, env=environment(server.port), stdin=PIPE, stdout=PIPE, text=True) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        print(reminder(0).pk, reminder(1).pk, sep="\n", file=worker.stdin, flush=True)
+        lines = int(worker.stdout.readline())
+        rows = [reminder(number) for number in range(2, lines + 2)]
+        print(*[row.pk for row in rows], sep="\n", file=worker.stdin, flush=True)
+    assert worker.returncode == 0
+    assert lines > 60 / every
+    sender.send_due()
+    orphan()
+    sender.send_due()
+    assert sender.send_due() == 0
+    assert max(Counter(to(server)).values()) == 1
+    ends = dict(Copy.objects.values_list("recipient", "status"))
+    assert set(ends.values()) == {"sent", "unknown"}
+    assert len(ends) == 2 * (lines + 2)
+    assert {address for address, status in ends.items() if status == "sent"} <= set(to(server))
+    assert set(Communication.objects.filter(step=1).values_list("status", flat=True)) <= {"sent", "unknown"}
 
 
 def test_a_worker_that_died_before_its_first_call_leaves_the_others_to_be_sent(mail: MailServer) -> None:
