@@ -284,7 +284,9 @@ def put_off_copy(copy_id: uuid.UUID, status: State, wait: dt.timedelta = dt.time
             return
         copy.status, copy.sent_at, copy.claimed_at = State.SCHEDULED, None, None
         copy.scheduled_for = rows[0].account.now() + wait
-        copy.save(update_fields=["status", "sent_at", "claimed_at", "scheduled_for"])
+        copy.refusals += 1  # the message does not wait for it
+        copy.save(update_fields=["status", "sent_at", "claimed_at", "scheduled_for", "refusals"])
+        _settle(rows)
 
 
 def _apply_to_copy(account: Account, channel: str, update: StatusUpdate) -> bool:
@@ -324,7 +326,7 @@ def _finish_copy(rows: Sequence[Communication], copy: Copy, outcome: Outcome) ->
     account = rows[0].account
     copy.error = outcome.error[:300]
     if outcome.refusal == Refusal.OURS:
-        copy.status, copy.sent_at, copy.claimed_at = State.SCHEDULED, None, None
+        copy.status, copy.sent_at, copy.claimed_at, copy.provider_id = State.SCHEDULED, None, None, ""
         copy.refusals += 1
         copy.scheduled_for = account.now() + retries.delay(copy.refusals)
     else:

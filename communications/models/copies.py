@@ -40,7 +40,7 @@ class Copy(models.Model):
     # The server's reply, or the reason why it was not sent: a key of `reasons.LABELS`.
     error = models.CharField(max_length=300, blank=True)
     refusal = models.CharField(max_length=10, blank=True, editable=False)
-    # The number of refusals of class `ours`.
+    # How often it was put off: refused for a reason of class `ours`, or the server could not be reached.
     refusals = models.PositiveSmallIntegerField(default=0, editable=False)
     provider_id = models.CharField(max_length=255, blank=True, editable=False)
 

@@ -226,8 +226,10 @@ class Teller:
         reported = list(copies)[number % 2 :: number % 3 % 2 + 1] if row.has_copies else [row.message_id]
         for pk in reported:
             known_as = channels.mail_id(pk)  # it was captured, and has no id there
-            rows = Copy.objects.filter(pk=pk) if row.has_copies else Communication.objects.filter(message_id=pk)
-            rows.update(provider_id=known_as)
+            if row.has_copies:
+                Copy.objects.filter(pk=pk).update(provider_id=known_as)
+            else:
+                Communication.objects.filter(message_id=pk).update(provider_id=known_as)
             status_updates.apply(self.account, row.channel, StatusUpdate(known_as, state, pk, "reported", kind))
 
     def _refuse(self, move: str, number: int) -> None:
