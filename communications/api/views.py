@@ -88,7 +88,7 @@ class CommunicationViewSet(ApiViewSet):
             communications = communications.filter(sent_at__gt=query["sent_after"])
         return pagination.respond(
             request,
-            communications.values(*representation.COLUMNS),
+            representation.rows(communications),
             query,
             representation.of_row,
             by=("sent_at", "id") if status is None or status in LEFT_US else ("created_at", "id"),

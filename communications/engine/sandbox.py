@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet, Value
 
 from communications.engine.errors import DeadlineExceeded, ForecastBusy
-from communications.models import PENDING, Communication
+from communications.models import PENDING, Communication, Copy
 from communications.schedule import ladder, limits
 from inflow.accounts.models import Account
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseStatus, TimelineEntry
@@ -73,6 +73,7 @@ def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
         Debtor: debtors,
         Invoice: invoices,
         Communication: messages,
+        Copy: None,
         Escalation: Escalation.objects.filter(invoice__in=open_invoices),
         Promise: Promise.objects.filter(invoice__in=open_invoices, status=PromiseStatus.OPEN),
         TimelineEntry: None,

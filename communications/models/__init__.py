@@ -1,6 +1,7 @@
 """Models of messages, contacts and reminder policies."""
 
 from communications.models.choices import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
+from communications.models.copies import Copy
 from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.inbound import (
     Address,
@@ -40,6 +41,7 @@ __all__ = [
     "CollectionSettings",
     "Communication",
     "ConsentEntry",
+    "Copy",
     "ForecastPart",
     "Gateway",
     "Kind",

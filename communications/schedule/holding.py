@@ -6,6 +6,7 @@ write nothing.
 """
 
 import datetime as dt
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,7 @@ from functools import cached_property
 
 from django.utils.translation import gettext_lazy as _lazy
 
+from communications.contacts.further import Entry
 from communications.content import demand
 from communications.delivery import listing
 from communications.models import Address, CollectionSettings, Communication, Kind
@@ -42,6 +44,7 @@ ACCOUNT = ("suspended", "stopped", "stale")
 TRIED_AGAIN = ("no_channel", "away", "refused", "paused", "template", "lint")
 # Sort order of otherwise equal messages or invoices, instead of their random ids.
 IN_ORDER = ("due_date", "invoice_number")
+in_order = operator.attrgetter(*IN_ORDER)
 # Sort order of the messages due to a debtor: the highest step first, then the oldest debt.
 SEND_ORDER = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
 # Reasons that only concern contact hours and limits.
@@ -161,14 +164,22 @@ class Facts:
         return self._read.corrections
 
     @property
+    def entries(self) -> Sequence[Entry]:
+        """The debtor's contacts."""
+        return self._read.entries
+
+    @property
     def is_planned(self) -> bool:
         """True if the invoice that was passed has unsent messages."""
         return self._read.is_planned
 
     @property
     def has_plain_contacts(self) -> bool:
-        """True if no address of the invoice that was passed was corrected, bounced, or opted in or out."""
-        return not self._read.corrections and not self._read.has_contact_state
+        """True if the invoice that was passed has no further contacts, and none of its addresses was corrected,
+        bounced, or opted in or out."""
+        read, invoice = self._read, self._invoice
+        is_alone = invoice is not None and not invoice.contacts and not read.entries
+        return is_alone and not read.corrections and not read.has_contact_state
 
     def steps(self, invoice: Invoice) -> list[Step]:
         """Return the steps of an invoice of the debtor, in order. An invoice that is not chased has none."""
@@ -294,7 +305,7 @@ def _is_covered(
     """Return True if the credit covers everything that the message could ask for."""
     if credit.get(invoice.currency, Decimal(0)) < invoice.balance:
         return False
-    named = listing.listed_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
+    named = listing.listed_with(facts.account, invoice, row, facts.open_invoices)
     return demand.is_covered(invoice, row.kind, named, credit, today)
 
 

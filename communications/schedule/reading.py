@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from communications.contacts.further import Entry
 from communications.models import PENDING
 from communications.schedule import policies
 from communications.schedule.policies import Step
@@ -22,13 +23,14 @@ class Reading(NamedTuple):
 
     `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
     invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out, and
-    `has_readers` if one person reads an address of the account for several debtors.
+    `has_readers` if one person reads an address of the account for several debtors. `entries` are the debtor's contacts.
     """
 
     is_escalated: bool
     reopened: dict[uuid.UUID, dt.datetime]
     has_credit: bool
     corrections: Corrections
+    entries: Sequence[Entry]
     is_planned: bool
     has_contact_state: bool
     has_readers: bool
@@ -53,7 +55,8 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "reads_calendar": not workdays.is_cached(),
     }
     (row,) = select(_SQL, values)
-    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, has_readers, steps, rules = row
+    is_escalated, reopened, has_credit, corrections, entries, is_planned, has_contact_state, *rest = row
+    has_readers, steps, rules = rest
     calendar = workdays.calendar_of(account)
     if rules is not None:
         calendar = workdays.Calendar(account, map(_rule, rules), countries)
@@ -62,6 +65,7 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         {uuid.UUID(id): dt.datetime.fromisoformat(until) for id, until in reopened},
         has_credit,
         {(party, kind, old): new for party, kind, old, new in corrections},
+        entries,
         is_planned,
         has_contact_state,
         has_readers,
@@ -106,6 +110,11 @@ SELECT
   (
     SELECT coalesce(json_agg(json_build_array(party, kind, old, new)), '[]') FROM invoices_contactcorrection
     WHERE debtor_id = %(debtor)s
+  ),
+  (
+    SELECT coalesce(json_agg(json_build_object(
+      'party', party, 'name', name, 'email', email, 'phone', phone, 'language', language, 'receives', receives
+    ) ORDER BY position, id), '[]') FROM invoices_contact WHERE debtor_id = %(debtor)s
   ),
   EXISTS (SELECT FROM communications_communication WHERE invoice_id = %(invoice)s AND status IN ({_PENDING})),
   EXISTS (SELECT FROM communications_address WHERE account_id = %(account)s AND address = ANY (%(addresses)s)),
