@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
-        ('communications', '0003_addresses'),
+        ('communications', '0005_attached_documents'),
     ]
 
     operations = [
