@@ -18,7 +18,7 @@ from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.api import debtor_representation as representation
 from invoices.api.debtor_serializers import DebtorIn, DebtorOut, DebtorPatch, DebtorQuery, values_of
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.debtors import aliases, editing
 from invoices.models import Debtor, DebtorExternalId, DebtorIdentity
 

@@ -16,7 +16,7 @@ from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, not_found
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.documents import contents, documents
 from invoices.documents.bounds import MAX_BYTES
 from invoices.models import Document, DocumentKind, Invoice

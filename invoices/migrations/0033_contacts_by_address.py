@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
-        ('invoices', '0024_debtors_documents_and_money'),
+        ('invoices', '0032_credit_of_merged_debtors'),
     ]
 
     operations = [
