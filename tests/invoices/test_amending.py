@@ -183,8 +183,9 @@ def test_a_stale_source_is_refused_and_an_unchanged_one_counts(account: Account)
     later = at + dt.timedelta(hours=2)
     unchanged, _ = lifecycle.upsert(account, new, ["amount"], make.API, source_updated_at=later)
     assert (unchanged.version, make.events_of(account)) == (1, ["invoice.created"])
+    between = later - dt.timedelta(seconds=1)
     for amount in (50, 100):
-        between = later - dt.timedelta(seconds=1)
+        older = new._replace(amount=Decimal(amount))
         with nothing_happens(account), pytest.raises(lifecycle.Stale):
             lifecycle.upsert(
                 account, new._replace(amount=Decimal(amount)), ["amount"], make.API, source_updated_at=between
