@@ -187,9 +187,7 @@ def test_a_stale_source_is_refused_and_an_unchanged_one_counts(account: Account)
     for amount in (50, 100):
         older = new._replace(amount=Decimal(amount))
         with nothing_happens(account), pytest.raises(lifecycle.Stale):
-            lifecycle.upsert(
-                account, new._replace(amount=Decimal(amount)), ["amount"], make.API, source_updated_at=between
-            )
+            lifecycle.upsert(account, older, ["amount"], make.API, source_updated_at=between)
     lifecycle.upsert(account, new._replace(amount=Decimal(60)), ["amount"], make.API, source_updated_at=later)
     assert Invoice.objects.get().amount == 60
 
