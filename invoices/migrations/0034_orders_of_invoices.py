@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_squashed_0010_session_keys_are_hashed"),
         ("communications", "0003_addresses"),
-        ("invoices", "0025_credit_of_receipts_and_credit_notes"),
+        ("invoices", "0033_contacts_by_address"),
     ]
 
     operations = [
