@@ -137,11 +137,11 @@ def _known(given: Receipt, parts: Mapping[uuid.UUID, Decimal], key: uuid.UUID | 
             raise receipts.used_key()
         return known
     if given.bank_id:
-        recorded = Receipt.objects.filter(account=given.account_id, bank_id=given.bank_id)
-        for known in recorded:
-            if _is_same(known, given, parts):
-                return known
-            if known.status != ReceiptStatus.VOIDED:
+        recorded: list[Receipt] = list(Receipt.objects.filter(account=given.account_id, bank_id=given.bank_id))
+        for each in recorded:
+            if _is_same(each, given, parts):
+                return each
+            if each.status != ReceiptStatus.VOIDED:
                 raise receipts.used_bank_id(given.bank_id)
     return None
 

@@ -118,7 +118,8 @@ def test_a_cancelled_invoice_or_another_debtors_takes_none(account: Account) -> 
         issue(account, 1, invoice_id=other.pk, debtor_id=invoice.debtor_id)
     assert refusal.value.code == "contradiction"
     foreign = make.invoice(make.account())
-    for given in ({"invoice_id": foreign.pk}, {"debtor_id": foreign.debtor_id}):
+    for name, foreign_id in (("invoice_id", foreign.pk), ("debtor_id", foreign.debtor_id)):
+        given: dict[str, Any] = {name: foreign_id}
         with pytest.raises(lifecycle.Refused):
             issue(account, 1, **given)
 
