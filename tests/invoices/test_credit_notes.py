@@ -231,7 +231,8 @@ def test_new_credit_pays_open_undisputed_invoices_the_oldest_first(automatic: Ac
     invoices = [make.invoice(automatic, amount=100, due_in=days) for days in (30, 10, 20)]
     lifecycle.change(automatic, invoices[2].pk, make.STAFF, status="disputed")
     paying = make.invoice(automatic, amount=10, due_in=60)
-    lifecycle.record_payment(automatic, paying.pk, make.STAFF, amount=Decimal(130))
+    payment = lifecycle.record_payment(automatic, paying.pk, make.STAFF, amount=Decimal(130))
+    assert payment.unallocated == Decimal(0)
     assert [make.again(each).balance for each in invoices] == [Decimal(80), Decimal(0), Decimal(100)]
     assert credit(paying) == Decimal(0)
     issue(automatic, 90, debtor_id=paying.debtor_id)
