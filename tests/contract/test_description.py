@@ -77,6 +77,7 @@ def test_no_description_allows_what_the_code_refuses_as_unknown() -> None:
         ("Invoice", set(representation.FIELDS)),
         ("Payment", {name.removesuffix("_id") for name in representation.PAYMENT_COLUMNS}),
         ("Receipt", {*receipt_representation.RECEIPT_COLUMNS, "allocations"}),
+        ("CreditNote", {*receipt_representation.CREDIT_NOTE_COLUMNS, "open"} - {"unallocated"}),
         ("Communication", {name.removeprefix("invoice__") for name in communications_representation.COLUMNS}),
     ],
 )

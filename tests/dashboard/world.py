@@ -178,6 +178,7 @@ def build(name: str) -> World:
     document = documents.attach(account, invoice.pk, make.STAFF, files.pdf(name))
     hook, _ = hooks.create(account, HookKind.HMAC)
     report = make.payment_report(hook, invoice_number=f"of {name}")
+    credit_notes.void(account, note.pk, make.STAFF)  # no credit, which every message would mention
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
