@@ -86,7 +86,9 @@ def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageTex
 
 def paid_documents(token: str, party: DebtorParty, text: PageText) -> list[tuple[str, str]]:
     """Return the number and the link of the document of each paid invoice of this party, newest first."""
-    paid = party.invoices.filter(Exists(documents.CURRENT), status=Status.PAID).order_by("-issue_date", "invoice_number")
+    paid = party.invoices.filter(Exists(documents.CURRENT), status=Status.PAID).order_by(
+        "-issue_date", "invoice_number"
+    )
     return [(invoice.invoice_number, _url("document", token, invoice, text)) for invoice in paid[:PAID_SHOWN]]
 
 
