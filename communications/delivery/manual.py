@@ -24,7 +24,7 @@ from communications.contacts import recipients
 from communications.content import messages
 from communications.delivery import gate, reasons, safeguards, sender
 from communications.delivery.errors import AlreadySent, PreviewOutdated
-from communications.models import Communication, Medium, State
+from communications.models import Communication, Copy, Medium, State
 from communications.schedule import one_off
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -177,10 +177,13 @@ def _pass_gate(
         raise Refused("key", "used", _("This form was already used. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     rendered = _draft(row)
-    to = [recipient.address for recipient in recipients.of(invoice, row.kind, row.channel)]
     claimed = gate.claim(key, unavailable=unavailable)
     if claimed:
+        copies = Copy.objects.filter(message_id=claimed[0].message_id).order_by("position")
+        has_copies = claimed[0].has_copies
+        to = list(copies.values_list("recipient", flat=True)) if has_copies else [claimed[0].recipient]
         return Preview(claimed[0], None, "", to), claimed
+    to = [recipient.address for recipient in recipients.of(invoice, row.kind, row.channel)]
     row = Communication.objects.get(pk=key)
     refusal = reasons.describe(row.waits_for or row.suppressed_reason)
     if rendered:

@@ -27,7 +27,7 @@ from communications.delivery import gate, manual, restored, sender, status_updat
 from communications.delivery.manual import MessageRequest
 from communications.delivery.status_updates import StatusUpdate
 from communications.engine import clock, forecast
-from communications.inbound import replies
+from communications.inbound import inbox, replies
 from communications.inbound.inbox import Mail
 from communications.models import (
     Address,
@@ -613,6 +613,12 @@ def test_a_reply_to_a_copy_counts_for_the_debtor(mail: MailServer) -> None:
     assert states() == {MAIN: "sent", SECOND: "replied"}
     assert Communication.objects.get(pk=row.pk).status == "replied"
     assert addresses_of(row.invoice) == [MAIN]  # only the address of the copy has opted out
+
+
+def test_a_reference_without_an_id_finds_no_message(mail: MailServer) -> None:
+    due()
+    assert Communication.objects.get().provider_id == ""
+    assert inbox.find_mail(provider_ids=["@x", ""]) is None
 
 
 def test_a_text_message_from_a_contact_is_of_its_debtor(account: Account) -> None:
