@@ -828,6 +828,20 @@ def test_the_api_shows_the_copies_in_one_statement(mail: MailServer, django_asse
     assert only["recipient"] == MAIN
 
 
+def test_the_page_of_a_message_shows_its_copies_and_their_texts(mail: MailServer, client: Client) -> None:
+    mail.on[SECOND] = MISSING
+    account = make.account()
+    row = due(account)
+    contact(row.invoice.debtor, SECOND)
+    contact(row.invoice.debtor, THIRD, name="Ms. Nouf", language="ar")
+    sender.send_due()
+    client.force_login(make.user(account))
+    html = client.get(f"/admin/communications/communication/{row.pk}/change/").content.decode()
+    assert all(address in html for address in (MAIN, SECOND, THIRD, "Ms. Nouf", "5.1.1 no such user"))
+    assert 'lang="ar" dir="rtl"' in html
+    assert Copy.objects.get(recipient=THIRD).body.splitlines()[0] in html
+
+
 def test_a_person_sees_all_recipients_and_sends_to_each_once(mail: MailServer) -> None:
     account = make.account()
     invoice = make.overdue_invoice(account, place=make.open_place())
