@@ -55,12 +55,18 @@ class Payments:
             if receipt.bank_id and receipt.bank_id in (line.bank_reference, line.end_to_end, line.bank_id):
                 return self._linked(receipt, "bank_id", Certainty.CERTAIN)
             if days <= _NEAR and _is_in(receipt.reference, keys):
-                return self._linked(receipt, "reference", Certainty.CERTAIN)
+                return self._linked(receipt, "reference", self._certainty(receipt))
         for receipt in free:
             is_about = str(receipt.debtor_id) in debtors or bool(self._numbers[receipt.pk] & keys)
             if is_about and not receipt.bank_id and abs((receipt.paid_at - line.day).days) <= _SAME:
                 return self._linked(receipt, "amount_and_day", Certainty.LIKELY, day=receipt.paid_at.isoformat())
         return None
+
+    def _certainty(self, receipt: Receipt) -> Certainty:
+        """Return how certain the payment's reference makes it. An invoice number may be on several payments."""
+        key = numbers.key(receipt.reference)
+        is_chance = numbers.is_weak(key) or key in self._numbers[receipt.pk]
+        return Certainty.LIKELY if is_chance else Certainty.CERTAIN
 
     def _linked(self, receipt: Receipt, reason: str, certainty: Certainty, **params: str) -> Proposal:
         self._used.add(receipt.pk)

@@ -208,6 +208,6 @@ def _row(row: BankStatementLine, proposals: list[Any]) -> dict[str, Any]:
         "proposal": proposals[0] if proposals else None,
         "more": len(proposals) - 1,
         "confirm_url": reverse("admin:invoices_bankline_confirm", args=[line.pk]) if proposals else "",
-        "record_url": reverse("admin:invoices_bankline_record", args=[line.pk]) if line.amount > 0 else "",
+        "record_url": reverse("admin:invoices_bankline_allocate", args=[line.pk]) if line.amount > 0 else "",
         "ignore_url": reverse("admin:invoices_bankline_ignore", args=[line.pk]),
     }

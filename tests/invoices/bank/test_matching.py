@@ -266,6 +266,12 @@ def test_a_payment_recorded_by_hand_with_the_reference_is_recognized_and_not_rec
     assert Payment.objects.for_account(account).count() == 1
 
 
+def test_a_payment_whose_reference_is_only_an_invoice_number_is_asked_about(account: Account) -> None:
+    by_hand(account, reference="INV-1001")
+    line = came(account, "INV-1001")
+    assert (line.state, first(line).action, line.certainty) == (LineState.PROPOSED, Action.LINK, "likely")
+
+
 def test_a_payment_with_the_banks_identifier_is_recognized(account: Account) -> None:
     made = invoice(account, "INV-1001")
     ledger.record_receipt(
