@@ -29,26 +29,26 @@ class Payments:
         outgoing = [line for line in lines if line.amount < 0]
         own = BankLine.objects.filter(receipt=OuterRef("pk"), amount__gt=0)
         standing = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING).order_by("pk")
-        by_hand: list[Receipt] = []
+        manual: list[Receipt] = []
         if incoming:
             since = min(line.day for line in incoming) - dt.timedelta(days=_NEAR + 1)
             amounts = {line.amount for line in incoming}
             near = standing.filter(recorded_at__date__gte=since, amount__in=amounts)
-            by_hand = list(near.filter(~Exists(own)))
+            manual = list(near.filter(~Exists(own)))
         taken: list[Receipt] = []
         if outgoing:
             since = min(line.day for line in outgoing) - _RETURNED_WITHIN
             taken = list(standing.filter(recorded_at__date__gte=since, amount__in={-line.amount for line in outgoing}))
-        self._by_hand = _by_amount(by_hand)
+        self._manual = _by_amount(manual)
         self._taken = _by_amount(taken)
-        self._numbers = _numbers({receipt.pk for receipt in (*by_hand, *taken)})
+        self._numbers = _numbers({receipt.pk for receipt in (*manual, *taken)})
         came = BankLine.objects.filter(receipt__in=[one.pk for one in taken], amount__gt=0)
         self._lines = {line.receipt_id: line for line in came}
         self._used: set[uuid.UUID] = set()
 
     def link(self, line: BankLine, debtors: Collection[str]) -> Proposal | None:
         """Return a proposal to link the line to a payment that was recorded by hand. A payment is linked once."""
-        free = [one for one in self._by_hand.get((line.currency, line.amount), ()) if one.pk not in self._used]
+        free = [one for one in self._manual.get((line.currency, line.amount), ()) if one.pk not in self._used]
         keys = {each.key for each in numbers.candidates(_texts(line))}
         for receipt in free:
             days = abs((receipt.paid_at - line.day).days)

@@ -25,7 +25,7 @@ from inflow.dashboard.pages.bank_recording import record_line
 from invoices.bank import posting
 from invoices.bank.proposals import Action, reasons_shown, stored
 from invoices.errors import Refused
-from invoices.models.bank import TO_DO, BankLine, Certainty, Deed, LineState
+from invoices.models.bank import TO_DO, BankLine, Certainty, LineResult, LineState
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -70,7 +70,7 @@ def _has_proposal(line: BankLine) -> bool:
 
 
 def _may_be_undone(line: BankLine) -> bool:
-    return line.state == LineState.POSTED and line.deed != Deed.REVERSED
+    return line.state == LineState.POSTED and line.result != LineResult.REVERSED
 
 
 class WorkFilter(OptionsFilter):
@@ -95,7 +95,7 @@ class BankLineAdmin(OwnRowsAdmin):
     ordering = ("-day", "-created_at", "-id")
     export_columns = (
         *("day", exact("amount"), "currency", "payer_name", "payer_account", "text", "end_to_end", "bank_reference"),
-        *("state", "deed", "reason", "actor", "bank_account", "id"),
+        *("state", "result", "reason", "actor", "bank_account", "id"),
     )
     fields = readonly_fields = (
         *("amount_shown", "original_shown", "day", "value_day", "bank_account", "payer_name", "payer_account"),

@@ -82,7 +82,7 @@ def test_undoing_voids_the_payment_and_the_line_can_be_posted_again(account: Acc
     line = accepted(account, came(account))
     posting.undo(account, line.pk, make.STAFF, reason="Wrong invoice.")
     line.refresh_from_db()
-    assert (line.state, line.receipt, line.deed) == (LineState.PROPOSED, None, "")
+    assert (line.state, line.receipt, line.result) == (LineState.PROPOSED, None, "")
     assert make.again(invoice).balance == 1000
     accepted(account, line)
     assert list(Receipt.objects.for_account(account).order_by("created_at").values_list("status", flat=True)) == [
@@ -118,7 +118,7 @@ def test_a_line_that_is_linked_to_a_payment_is_unlinked_without_voiding_it(accou
     )
     day = account.today()
     (line,) = matched(account, table([(day, "TT FT26307ABC1", "1000.00")]))
-    assert (line.state, line.deed) == (LineState.POSTED, "linked")
+    assert (line.state, line.result) == (LineState.POSTED, "linked")
     posting.undo(account, line.pk, make.STAFF)
     line.refresh_from_db()
     assert line.is_to_do
@@ -132,7 +132,7 @@ def test_a_returned_line_reverses_its_payment_and_opens_a_case(account: Account)
     accepted(account, line)
     found = matched(account, mt940([(5, "RC500,00//REF-77", "RETURNED AC04")], number="2", opening="500,00"))
     returned = accepted(account, next(line for line in found if line.amount < 0))
-    assert (returned.state, returned.deed) == (LineState.POSTED, "reversed")
+    assert (returned.state, returned.result) == (LineState.POSTED, "reversed")
     assert make.again(invoice).balance == 500
     assert Escalation.objects.get(invoice=invoice).reason == "reversal"
     line.refresh_from_db()
