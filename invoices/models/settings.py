@@ -7,7 +7,7 @@ from inflow.accounts.models import Account
 
 
 class PaymentSettings(models.Model):
-    """How an account's payments are recorded and made."""
+    """An account's rules for recording and making payments."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="payment_settings")
     applies_credit = models.BooleanField(

@@ -6,7 +6,7 @@ import pytest
 
 from inflow.accounts.models import Account
 from invoices import ledger
-from invoices.api import representation
+from invoices.api import receipt_representation
 from invoices.models import Escalation, Receipt, Reversal
 from tests import make
 from tests.api.client import Caller, caller, is_problem
@@ -139,7 +139,7 @@ def test_two_equal_halves_of_one_transfer_are_recorded_as_one_payment(
     with nothing_happens(account):
         refused = api.post(f"invoices/{second}/payments", {"amount": 1_000, "reference": "TT1"})
     is_problem(refused, 422, "duplicate", "reference")
-    assert "record all of it on one of them" in refused.json["errors"][0]["message"]
+    assert "record it once, with all of them" in refused.json["errors"][0]["message"]
 
 
 def test_credit_shows_among_the_payments_of_the_invoice_that_it_paid(
@@ -161,7 +161,7 @@ def test_a_receipt_names_what_it_pays(account: Account, api: Caller, invoice: st
     second = make.overdue_invoice(account, amount=500)
     payment = paid(api, invoice, 1_600)
     ledger.apply_credit(account, second.pk, make.API, key=uuid.uuid4())
-    shown = representation.of_receipt(Receipt.objects.get(pk=payment))
+    shown = receipt_representation.of_receipt(Receipt.objects.get(pk=payment))
     assert {line["invoice_number"]: line["amount"] for line in shown["allocations"]} == {
         make.again(second).invoice_number: 500,
         api.get(f"invoices/{invoice}").json["invoice_number"]: 1_000,

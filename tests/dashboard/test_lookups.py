@@ -32,6 +32,7 @@ DECLARED = {
     "communications.address": {"state", "channel"},
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
+    "invoices.creditnote": {"date_from", "date_to", "status", "currency"},
     "invoices.debtor": {"credit"},
     "invoices.escalation": {"status", "whose", "level", "reason"},
     "invoices.import": {"kind", "phase"},

@@ -13,7 +13,7 @@ from inflow.dashboard.demo.desk import AGENT, MANAGER
 from inflow.dashboard.demo.stage import DAY, MINUTE, REFUSED, UNKNOWN, Stage
 from invoices import lifecycle, money
 from invoices.lifecycle import NewInvoice
-from invoices.models import Debtor, Invoice, Status
+from invoices.models import Debtor, Invoice, Receipt, Status
 
 AMOUNTS = {"AED": (1_200, 85_000), "SAR": (1_500, 70_000), "KWD": (120, 6_500), "USD": (600, 32_000)}
 DISPUTES = ("Two pallets arrived damaged.", "The quantity differs from the order.", "Paid twice?")
@@ -123,7 +123,7 @@ def _pays_late(bill: Bill) -> None:
 
 def _bounces(bill: Bill) -> None:
     def bounce() -> None:
-        receipt = bill.invoice.allocations.filter(receipt__isnull=False).latest("created_at").receipt_id or uuid.UUID(int=0)
+        receipt = Receipt.objects.filter(allocations__invoice=bill.pk).latest("created_at").pk
         because = "The bank returned the cheque."
         lifecycle.reverse_payment(bill.account, bill.pk, receipt, MANAGER, reason=because)
 
