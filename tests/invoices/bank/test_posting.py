@@ -11,10 +11,11 @@ from django.db import connection
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices import ledger
-from invoices.bank import files, posting, reading
+from invoices.bank import files, posting
 from invoices.bank.proposals import stored
 from invoices.errors import NotFound, Refused
 from invoices.imports.errors import UnreadableFile
+from invoices.imports.parsing.bounds import MAX_BYTES
 from invoices.models import Debtor, Escalation, Invoice, PaymentSettings, Receipt, ReceiptStatus
 from invoices.models.bank import BankFile, BankLine, BankStatement, FileState, LineState
 from tests import make
@@ -298,7 +299,7 @@ def test_a_file_whose_workers_die_is_given_up(account: Account) -> None:
 
 def test_a_file_that_is_too_large_is_not_accepted(account: Account) -> None:
     with pytest.raises(UnreadableFile, match="larger than 20 MB"):
-        files.start(account, make.user(account), file_name="x", content=b"x" * (reading.MAX_BYTES + 1))
+        files.start(account, make.user(account), file_name="x", content=b"x" * (MAX_BYTES + 1))
     assert not BankFile.objects.exists()
 
 
