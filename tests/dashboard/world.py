@@ -229,7 +229,7 @@ def build(name: str) -> World:
 
 def _bank_rows(account: Account, person: User, text: str) -> dict[str, Any]:
     """The rows of a bank statement with one line, for which an invoice is proposed."""
-    line = make.bank_line(account, person, text)
+    line = make.bank_line(account, person, text, 120)
     statement = BankStatement.objects.get(shown__line=line)
     return {
         "invoices_bankline": line.pk,
