@@ -83,7 +83,7 @@ def form_of(own: World, **changed: str) -> dict[str, str]:
     debtor = make.again(own.invoice).debtor
     names = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
     said = {name: getattr(debtor, name) for name in names} | {"owner": "", "policy": "", "tags": ""}
-    hidden = re.findall(r'<input type="hidden" name="([a-z_]+-\S+)"(?: value="([^"]*)")?', html_of(own, Role.AGENT))
+    hidden = re.findall(r'<input type="hidden" name="([a-z_]*-\S+)"(?: value="([^"]*)")?', html_of(own, Role.AGENT))
     return {**said, **dict(hidden), **changed}
 
 

@@ -62,12 +62,12 @@ def _promise(promise: Promise) -> dict[str, Any]:
     }
 
 
-# --- Tabs --------------------------------------------------------------------------------------------------------
+# --- Tables -------------------------------------------------------------------------------------------------------
 
 
 class InvoiceInline(RowsInside):
     model = Invoice
-    tab = True
+    verbose_name_plural = _lazy("All invoices")
     fields = readonly_fields = (
         *("number", invoice_amount, invoice_balance),
         *(status_badge, "due_date", "late_shown"),
@@ -89,13 +89,8 @@ class InvoiceInline(RowsInside):
         return str(days_late(invoice) or "–")
 
 
-class MessagesInline(MessageInline):
-    tab = True
-
-
 class ReplyInline(RowsInside):
     model = Reply
-    tab = True
     fields = readonly_fields = ("text_shown", "triage_shown", "status_shown", "channel", "received_at")
     ordering = ("-received_at", "-pk")
 
@@ -114,11 +109,10 @@ class ReplyInline(RowsInside):
 
 
 class PaymentsInline(PaymentInline):
-    tab = True
     ordering = ("-paid_at", "-created_at", "-pk")
 
 
-INLINES = (InvoiceInline, MessagesInline, ReplyInline, PaymentsInline)
+INLINES = (InvoiceInline, MessageInline, ReplyInline, PaymentsInline)
 
 
 # --- Timeline ----------------------------------------------------------------------------------------------------
