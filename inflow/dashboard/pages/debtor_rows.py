@@ -67,7 +67,6 @@ def _promise(promise: Promise) -> dict[str, Any]:
 
 class InvoiceInline(RowsInside):
     model = Invoice
-    verbose_name_plural = _lazy("All invoices")
     fields = readonly_fields = (
         *("number", invoice_amount, invoice_balance),
         *(status_badge, "due_date", "late_shown"),
