@@ -408,7 +408,8 @@ def _party_to_keep(debtor: Debtor, *, is_moving: bool) -> str:
     """Return the key of the party to which the debtor's own contacts belong. If the debtor stays, return it only if the
     debtor has a single party that does not have the debtor's name."""
     own = parties.of(debtor.name, debtor.company).key
-    keys = set(Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct())
+    theirs = Invoice.objects.filter(debtor=debtor).order_by()
+    keys: set[str] = set(theirs.values_list("party", flat=True).distinct())
     found = debtor_parties.groups(debtor.account, {own, *keys})
     if keys and len({found[key] for key in keys}) == 1 and not keys & found[own]:
         return min(keys)
