@@ -63,6 +63,7 @@ def test_each_endpoint_takes_as_many_queries_as_written_down() -> None:
         for number in range(2):
             path, body = f"{API}/{address(route, account)}", route.body
             fresh = {"invoice_number": f"COUNT-{number}", "target_url": f"https://example.com/{number}"}
+            fresh |= {"external_id": f"COUNT-{number}", "name": f"Debtor {number}"}
             if body:
                 body = {**body, **{name: fresh[name] for name in fresh.keys() & body.keys()}}
             found[str(route)] = count(functools.partial(api.send, route.method, path, body))

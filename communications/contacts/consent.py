@@ -17,7 +17,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import timeline
 from invoices.debtors import aliases, contacts, debtors
-from invoices.models import Debtor, Invoice
+from invoices.models import Contact, Debtor, Invoice
 from invoices.models.identities import ContactCorrection, DebtorIdentity
 from invoices.writing import Refused
 
@@ -138,6 +138,9 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
     if party is None:
         emails.add(debtor.email)
         phones.add(debtor.phone)
+        for contact in Contact.objects.filter(debtor=debtor):
+            emails.add(contact.email)
+            phones.add(contact.phone)
     found = [(Medium.EMAIL.value, email) for email in sorted(emails - {""})]
     return found + [(medium.value, each) for medium in (Medium.SMS, Medium.WHATSAPP) for each in sorted(phones - {""})]
 

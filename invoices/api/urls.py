@@ -1,6 +1,7 @@
 from django.urls import path
 
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.debtor_views import DebtorViewSet
 from invoices.api.merge_views import DuplicateViewSet, MergeViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
@@ -28,4 +29,10 @@ urlpatterns = [
     path("debtors/<uuid:debtor_id>/merge", MergeViewSet.as_view({"post": "merge"}), name="merge-debtor"),
     path("debtors/<uuid:debtor_id>/duplicates", DuplicateViewSet.as_view({"get": "list"}), name="duplicates"),
     path("debtor-merges/<uuid:merge_id>/undo", MergeViewSet.as_view({"post": "undo"}), name="undo-debtor-merge"),
+    path("debtors", DebtorViewSet.as_view({"get": "list", "post": "create"}), name="debtors"),
+    path(
+        "debtors/<uuid:debtor_id>",
+        DebtorViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="debtor",
+    ),
 ]

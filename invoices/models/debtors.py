@@ -14,6 +14,12 @@ from inflow.accounts.models import Account, Language, User, known_subdivision
 from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
 
+# Kinds of messages that a contact may receive.
+MESSAGE_KINDS = (
+    *("reminder", "follow_up", "final_notice", "manual", "statement"),
+    *("promise_followup", "thank_you"),
+)
+
 
 class Debtor(models.Model):
     """A debtor, found or created from the fields of its invoices. Limits, opt-outs and credit are per debtor."""

@@ -30,6 +30,8 @@ _BODIES: dict[str, Any] = {
     "POST payments/<payment_id>/reverse": {"reason": "The cheque bounced."},
     "POST debtors/<debtor_id>/merge": {"into": "00000000-0000-4000-8000-000000000007", "dry_run": True},
     "POST debtor-merges/<merge_id>/undo": {},
+    "POST debtors": {"name": "Ahmed Al Rashid", "external_id": "C-1", "contacts": [{"email": "ap@debtor.example"}]},
+    "PATCH debtors/<debtor_id>": {"tags": ["wholesale"]},
     "POST webhooks/subscribe": {"target_url": "https://example.com/new", "event": "invoice.created"},
     "POST webhooks/<webhook_id>/replay": {"since": "2026-03-01T00:00:00Z"},
 }

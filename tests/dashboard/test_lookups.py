@@ -32,7 +32,7 @@ DECLARED = {
     "communications.address": {"state", "channel"},
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
-    "invoices.debtor": {"credit"},
+    "invoices.debtor": {"credit", "owner", "state", "tag"},
     "invoices.escalation": {"status", "whose", "level", "reason"},
     "invoices.import": {"kind", "phase"},
     "invoices.invoice": {"due", "status", "payment_status", "currency", "debtor__id__exact"},

@@ -21,6 +21,8 @@ SENTENCES: dict[str, Promise | str] = {
     "calendarrule.created": _("%(actor)s added the calendar entry %(target)s"),
     "collectionsettings.changed": _("%(actor)s changed the rules of %(target)s"),
     "collectionsettings.limits_changed": _("%(actor)s changed the limits of %(target)s"),
+    "debtor.changed": _("%(actor)s changed the debtor %(target)s"),
+    "debtor.created": _("%(actor)s created the debtor %(target)s"),
     "debtor.kept_apart": _("%(actor)s kept %(target)s apart"),
     "debtor.link_made": _("%(actor)s created a link to the debtor page of %(target)s"),
     "debtor.links_revoked": _("%(actor)s revoked the links to the debtor page of %(target)s"),

@@ -19,7 +19,7 @@ from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment_column, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.debtor_messages import owed
+from inflow.dashboard.pages.debtor_figures import owed
 from invoices.debtors import duplicates
 from invoices.errors import Refused
 from invoices.models import OPEN, Debtor, Likeness, PossibleDuplicate
