@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
 from communications.delivery import safeguards
-from communications.models import CollectionSettings, Communication, State
+from communications.models import CollectionSettings, Communication, MinimumBalance, PolicyRule, State
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -67,6 +67,14 @@ def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: D
 def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[str, Any], **kwargs: Any) -> None:
     if changes.keys() & {"debtor_name", "debtor_company", "debtor_email", "debtor_phone", "language"}:
         addresses.update_planned(invoice)
+
+
+@receiver(invoice_amended)
+@receiver(invoice_changed)
+def recheck_minimum(sender: object, invoice: Invoice, **kwargs: Any) -> None:
+    """Reschedule the debtor's other messages if what they would ask for may have crossed the account's minimum."""
+    if MinimumBalance.objects.filter(settings=invoice.account_id, currency=invoice.currency).exists():
+        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(payment_undone)
@@ -142,6 +150,18 @@ def reschedule_after_settings(sender: object, instance: CollectionSettings, raw:
     fields = more.get("update_fields")
     if not raw and (fields is None or _SETTINGS_FIELDS & set(fields)):
         replanning.request([instance.account_id])
+
+
+@receiver([post_save, post_delete], sender=PolicyRule)
+def reschedule_after_policy_rule(sender: object, instance: PolicyRule, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        replanning.request([instance.account_id])
+
+
+@receiver([post_save, post_delete], sender=MinimumBalance)
+def reschedule_after_minimum(sender: object, instance: MinimumBalance, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        replanning.request([instance.settings_id])
 
 
 @receiver([post_save, post_delete], sender=CalendarRule)

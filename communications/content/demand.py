@@ -84,11 +84,22 @@ def is_covered(
     amount = credit.get(invoice.currency, _ZERO)
     if amount < invoice.balance or not amount:
         return False
+    return amount >= _most_owed(invoice, kind, invoices, today)
+
+
+def most_asked(
+    invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
+) -> Decimal:
+    """Return the most that a message about `invoice` would ask for in its currency: see `is_covered`."""
+    return _most_owed(invoice, kind, invoices, today) - credit.get(invoice.currency, _ZERO)
+
+
+def _most_owed(invoice: Invoice, kind: str, invoices: Iterable[Invoice], today: dt.date) -> Decimal:
     others = (
         () if kind in _ABOUT_ONE_INVOICE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
     )
     late = [each for each in others if receivables.is_overdue(each, today)]
-    return amount >= receivables.balances([invoice, *late])[invoice.currency]
+    return receivables.balances([invoice, *late])[invoice.currency]
 
 
 def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:

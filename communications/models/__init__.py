@@ -25,6 +25,7 @@ from communications.models.ladder import (
 )
 from communications.models.leaps import ClockLeap
 from communications.models.messages import Communication
+from communications.models.rules import MinimumBalance, PolicyRule
 from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
 
 __all__ = [
@@ -45,7 +46,9 @@ __all__ = [
     "Kind",
     "Medium",
     "MessageTemplate",
+    "MinimumBalance",
     "Notice",
+    "PolicyRule",
     "PolicyStep",
     "ReminderPolicy",
     "Reply",

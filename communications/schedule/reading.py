@@ -3,11 +3,13 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from communications.models import PENDING
 from communications.schedule import policies
 from communications.schedule.policies import Step
+from communications.schedule.policy_rules import Rule
 from inflow.accounts.models import Account
 from inflow.sql import select
 from invoices import workdays
@@ -21,7 +23,8 @@ class Reading(NamedTuple):
     """Facts of a debtor, and of one of its invoices if it was passed.
 
     `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
-    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out.
+    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out. `rules` are
+    the account's policy rules, None if they are cached. `minimums` are its minimum balances, by currency.
     """
 
     is_escalated: bool
@@ -31,6 +34,8 @@ class Reading(NamedTuple):
     is_planned: bool
     has_contact_state: bool
     steps: dict[int | None, list[Step]]
+    rules: list[Rule] | None
+    minimums: dict[str, Decimal]
     calendar: workdays.Calendar
 
 
@@ -45,16 +50,16 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "now": now,
         "invoice": invoice.pk if invoice else None,
         "addresses": [email, phone],
-        "policy": policies.id_of(invoice) if invoice else None,
+        "policy": policies.own_id_of(invoice) if invoice else None,
         "countries": countries,
         "reads_steps": not policies.are_cached(),
         "reads_calendar": not workdays.is_cached(),
     }
     (row,) = select(_SQL, values)
-    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, steps, rules = row
+    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, steps, rules, minimums, days = row
     calendar = workdays.calendar_of(account)
-    if rules is not None:
-        calendar = workdays.Calendar(account, map(_rule, rules), countries)
+    if days is not None:
+        calendar = workdays.Calendar(account, map(_calendar_rule, days), countries)
     return Reading(
         is_escalated,
         {uuid.UUID(id): dt.datetime.fromisoformat(until) for id, until in reopened},
@@ -63,6 +68,8 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         is_planned,
         has_contact_state,
         _by_policy(steps or ()),
+        None if rules is None else [_policy_rule(values) for values in rules],
+        {currency: Decimal(amount) for currency, amount in minimums},
         calendar,
     )
 
@@ -78,7 +85,13 @@ def _by_policy(rows: Iterable[Sequence[Any]]) -> dict[int | None, list[Step]]:
     return found
 
 
-def _rule(values: Sequence[Any]) -> workdays.Rule:
+def _policy_rule(values: Sequence[Any]) -> Rule:
+    """Return a policy rule. JSON holds its amounts as text."""
+    *plain, low, high = values
+    return Rule(*plain, *(None if amount is None else Decimal(amount) for amount in (low, high)))
+
+
+def _calendar_rule(values: Sequence[Any]) -> workdays.Rule:
     """Return a calendar rule. JSON holds its dates and times as text."""
     *plain, first, last, opens, closes = values
     dates = (day and dt.date.fromisoformat(day) for day in (first, last))
@@ -111,8 +124,20 @@ SELECT
       policy.id, is_default, offset_days, kind, tone, escalates_to, channels
     ) ORDER BY offset_days), '[]')
     FROM communications_policystep JOIN communications_reminderpolicy policy ON policy.id = policy_id
-    WHERE policy.account_id = %(account)s AND (is_default OR policy.id = %(policy)s)
+    WHERE policy.account_id = %(account)s AND (
+      is_default OR policy.id = %(policy)s
+      OR EXISTS (SELECT FROM communications_policyrule rule WHERE rule.policy_id = policy.id)
+    )
   ) END,
+  CASE WHEN %(reads_steps)s THEN (
+    SELECT coalesce(json_agg(json_build_array(
+      policy_id, tag, country, currency, min_amount::text, max_amount::text
+    ) ORDER BY position, id), '[]') FROM communications_policyrule WHERE account_id = %(account)s
+  ) END,
+  (
+    SELECT coalesce(json_agg(json_build_array(currency, amount::text)), '[]') FROM communications_minimumbalance
+    WHERE settings_id = %(account)s
+  ),
   CASE WHEN %(reads_calendar)s THEN (
     SELECT coalesce(json_agg(json_build_array(
       account_id, country, subdivision, kind, name, is_yearly, weekdays, is_on, starts_on, ends_on, opens_at, closes_at

@@ -19,6 +19,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     payments,
     people,
     policies,
+    policy_rules,
     profile,
     promises,
     replies,

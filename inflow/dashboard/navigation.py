@@ -71,6 +71,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the tabs of this page. Other groups are left out, because unfold compares every tab with every entry of
     the sidebar."""
     groups = [
+        _group(communications_reminderpolicy=_("Reminder policies"), communications_policyrule=_("Rules")),
         _group(accounts_apikey=_("API keys")),
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
@@ -78,7 +79,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
         _group(invoices_openitemslist=_("Reconciliations"), invoices_difference=_("Differences")),
     ]
-    groups[0]["items"].append(_item("Zapier", "", "admin:zapier"))
+    groups[1]["items"].append(_item("Zapier", "", "admin:zapier"))
     return [group for group in groups if any(item["link"] in request.path for item in group["items"])]
 
 

@@ -21,7 +21,7 @@ from invoices.models import OPEN, Contact, Debtor
 
 MAX_CONTACTS = 20
 # Attributes that concern no message.
-_SILENT = {"owner", "tags", "never_chase_reason", "external_id"}
+_SILENT = {"owner", "never_chase_reason", "external_id"}
 # Attributes by which the debtor and its invoices are found or written to.
 _OF_MESSAGES = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
 

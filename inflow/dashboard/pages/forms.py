@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
 from communications.models import ReminderPolicy
-from communications.schedule import policies
+from communications.schedule import policies, policy_rules
 from inflow.accounts.models import Language, known_time_zone
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
 from invoices import ledger, money
@@ -260,6 +260,8 @@ class PolicyForm(PageForm):
         first = _("%(schedule)s (account default)") % {"schedule": own}
         if theirs := self.row.debtor.policy:
             first = _("%(schedule)s (the debtor's)") % {"schedule": theirs}
+        elif chosen := policy_rules.choose(policies.rules_of(self.row.account), self.row):
+            first = _("%(schedule)s (by a rule)") % {"schedule": ReminderPolicy.objects.get(pk=chosen)}
         else:
             others = others.exclude(pk=own.pk)
         choices = [

@@ -23,12 +23,13 @@ from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
 from communications.schedule.errors import SwitchingBusy
 from inflow.accounts.access import actor
+from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.inlines import EditableInline
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.core.row_actions import page_action
+from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import in_english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
@@ -149,7 +150,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     fields = ("name",)
     inlines = (StepInline,)
     add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Create"))
-    actions_detail = ("switch_on",)
+    actions_detail = ("switch_on", "delete")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
@@ -206,6 +207,21 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             dates = foreseen and by_day(foreseen.entries)
             context |= {"dates": dates, "foreseen": foreseen, "days": DAYS[-1], "entering": entering, "enter": enter}
         return page(self, request, "admin/communications/switch_on.html", context)
+
+    @row_action(
+        _lazy("Delete"),
+        needs=Role.MANAGER,
+        icon="delete",
+        fits=lambda policy: not policy.is_default,
+        intro=_lazy("Only a policy that no rule, debtor or invoice uses can be deleted."),
+        is_grave=True,
+    )
+    def delete(self, policy: ReminderPolicy, actor: Actor, form: PageForm) -> str:
+        policies.delete(policy, actor)
+        return _("The policy “%(policy)s” has been deleted.") % {"policy": policy}
+
+    def after(self, row: ReminderPolicy) -> str:
+        return self.url("change", row.pk) if row.pk else self.url("changelist")
 
     def _switch_on_later(self, request: HttpRequest, form: SwitchOnForm) -> HttpResponse:
         policy, chosen, enter = form.row, form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]

@@ -24,7 +24,16 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from communications.delivery import reasons, safeguards
 from communications.engine import forecast, sandbox, stored_forecasts
 from communications.engine.errors import ForecastBusy
-from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, Medium, State, StepKind
+from communications.models import (
+    ApprovalLimit,
+    CollectionSettings,
+    Communication,
+    Kind,
+    Medium,
+    MinimumBalance,
+    State,
+    StepKind,
+)
 from inflow.accounts import audit
 from inflow.accounts.access import account_or_404, person
 from inflow.accounts.actors import Actor
@@ -54,9 +63,10 @@ class StopForm(PageForm):
     )
 
 
-class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
+class AmountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An amount in a currency."""
+
     class Meta:
-        model = ApprovalLimit
         fields = ("currency", "amount")
 
     def clean_currency(self) -> str:
@@ -69,10 +79,19 @@ class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
 class ApprovalLimitInline(EditableInline):
     changes = Role.ADMIN
     model = ApprovalLimit
-    form = ApprovalLimitForm
+    form = AmountForm
     tab = False
     verbose_name = _lazy("limit")
     verbose_name_plural = _lazy("Final notices above these amounts require approval")
+
+
+class MinimumBalanceInline(EditableInline):
+    changes = Role.ADMIN
+    model = MinimumBalance
+    form = AmountForm
+    tab = False
+    verbose_name = _lazy("minimum")
+    verbose_name_plural = _lazy("No reminders below these amounts")
 
 
 @admin.register(CollectionSettings)
@@ -97,7 +116,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("switch", "held", "payments_synced_at")
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
-    inlines = (ApprovalLimitInline,)
+    inlines = (ApprovalLimitInline, MinimumBalanceInline)
     actions_detail = ("stop", "resume", "synced")
 
     @row_action(
@@ -155,8 +174,10 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         super().save_formset(request, form, formset, change)
         if formset.has_changed():
-            limits = {limit.currency: str(limit.amount) for limit in form.instance.approval_limits.all()}
-            self.record(request, form.instance, "limits_changed", limits=limits)
+            rows = formset.model.objects.filter(settings=form.instance).order_by("currency")
+            amounts = {row.currency: str(row.amount) for row in rows}
+            name = "limits" if formset.model is ApprovalLimit else "minimums"
+            self.record(request, form.instance, f"{name}_changed", **{name: amounts})
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.forecast)
