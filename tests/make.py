@@ -106,6 +106,7 @@ class InvoiceFields(TypedDict, total=False):
     language: str
     notes: str
     amount_paid: Decimal | int | str
+    tags: list[str]
 
 
 def new_invoice(account: Account, **given: Unpack[InvoiceFields]) -> NewInvoice:
@@ -122,6 +123,7 @@ def new_invoice(account: Account, **given: Unpack[InvoiceFields]) -> NewInvoice:
         language=given.get("language"),
         notes=given.get("notes", ""),
         amount_paid=Decimal(given.get("amount_paid", 0)),
+        tags=given.get("tags", []),
     )
 
 

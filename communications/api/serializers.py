@@ -108,7 +108,7 @@ class ForecastEntryOut(serializers.Serializer[Any]):
 class SendIn(StrictSerializer):
     """Request of POST /api/zapier/invoices/:id/send. Everything is optional."""
 
-    kind = ChoiceField(choices=[Kind.MANUAL, Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU], required=False)
+    kind = ChoiceField(choices=[Kind.MANUAL, Kind.STATEMENT, Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU], required=False)
     channel = ChoiceField(choices=Medium.choices, required=False)
     language = ChoiceField(choices=Language.choices, required=False)
     subject = TextField(

@@ -36,7 +36,8 @@ def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list
     if rows[0].kind in _ABOUT_ONE_INVOICE:
         return own
     about = {invoice.pk for invoice in own}
-    return own + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
+    is_listed = _is_on_statement if rows[0].kind == Kind.STATEMENT else _is_listed
+    return own + [invoice for invoice in invoices if invoice.pk not in about and is_listed(invoice)]
 
 
 def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
@@ -125,6 +126,10 @@ def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Ma
 
 def _is_listed(invoice: Invoice) -> bool:
     return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
+
+
+def _is_on_statement(invoice: Invoice) -> bool:
+    return invoice.is_open and invoice.balance > 0
 
 
 def _both(about: Sequence[Invoice], late: Sequence[Invoice]) -> list[Invoice]:

@@ -9,6 +9,7 @@ class Kind(models.TextChoices):
     FOLLOW_UP = "follow_up", _lazy("Follow-up")
     FINAL_NOTICE = "final_notice", _lazy("Final notice")
     MANUAL = "manual", _lazy("Manual")
+    STATEMENT = "statement", _lazy("Statement of account")
     PROMISE_FOLLOWUP = "promise_followup", _lazy("Promise follow-up")
     THANK_YOU = "thank_you", _lazy("Thank you")
 

@@ -7,36 +7,23 @@ the network or the disk.
 
 import datetime as dt
 import functools
-import uuid
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Sum
 from django.template.loader import render_to_string
 
 from communications.content import phrases, profiles
+from communications.portal import entries
 from communications.portal.account import format_sentence, open_invoices, positions
 from communications.portal.texts import PageText
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.debtors.receivables import Part, Position
-from invoices.models import Allocation, Debtor, Invoice, InvoiceQuerySet, Payment, ReceiptStatus, Status
+from invoices.models import Debtor
 
-_SHOWN_DAYS = 365
-# Older entries are summed up as the balance brought forward, to limit the time.
-_SHOWN_ENTRIES = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    on: dt.date
-    what: str
-    number: str
-    amount: Decimal
+_TEXTS = {"payment": "payment_for", "reversal": "reversal_for"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,73 +67,28 @@ def context(debtor: Debtor, text: PageText, party: DebtorParty | None = None) ->
         "sender": profiles.name(profiles.of(account)),
         "debtor": party or debtor,
         "as_of": format_sentence(text.statement_as_of, date=phrases.date(today, text.language)),
-        "ledgers": _ledgers(debtor, party, today, text),
+        "ledgers": _ledgers(party or debtor_parties.whole(debtor), today, text),
         "instructions": profiles.payment_instructions(profiles.of(account), text.language),
     }
 
 
-def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, text: PageText) -> list[Ledger]:
-    by_currency: dict[str, list[Entry]] = defaultdict(list)
-    invoices = party.invoices if party else Invoice.objects.filter(debtor=debtor)
-    counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
-    for number, currency, on, amount in counted.order_by().values_list(
-        "invoice_number", "currency", "issue_date", "amount"
-    ):
-        by_currency[currency].append(Entry(on, "invoice", number, amount))
-    for entry, currency in _payments(debtor, party, invoices):
-        by_currency[currency].append(entry)
-    whole = party or debtor_parties.whole(debtor)
-    standing = positions(whole, open_invoices(whole))
-    return [
-        _ledger(currency, entries, standing.get(currency, Position()), today, text)
-        for currency, entries in sorted(by_currency.items())
-    ]
+def _ledgers(party: DebtorParty, today: dt.date, text: PageText) -> list[Ledger]:
+    standing = positions(party, open_invoices(party))
+    found = entries.of(party, today - dt.timedelta(days=entries.SHOWN_DAYS))
+    return [_ledger(currency, account, standing.get(currency, Position()), text) for currency, account in found.items()]
 
 
-def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQuerySet) -> Iterator[tuple[Entry, str]]:
-    """Yield payments and reversals, each with its currency.
-
-    A valid payment counts with the amounts allocated to listed invoices plus its unapplied credit, because parts of it
-    may have been applied to an invoice that was written off later, or to one of another party.
-    """
-    numbers = dict(invoices.order_by().values_list("pk", "invoice_number"))
-    written_off = set(invoices.filter(status=Status.WRITTEN_OFF).order_by().values_list("pk", flat=True))
-    paid: dict[uuid.UUID, dict[uuid.UUID, Decimal]] = defaultdict(dict)
-    shares = Allocation.objects.filter(invoice__in=invoices).order_by().values_list("receipt_id", "invoice_id")
-    for receipt, invoice, share in shares.annotate(share=Sum("amount")):
-        if share and invoice not in written_off:
-            paid[receipt][invoice] = share
-    own_payments = Q(debtor=debtor) if not party or party.is_only else Q(invoice__in=invoices)
-    for payment in Payment.objects.filter(own_payments | Q(receipt__in=paid)).order_by():
-        on, is_own = payment.invoice_id, payment.invoice_id is None or payment.invoice_id in numbers
-        amount = payment.amount
-        if payment.status == ReceiptStatus.STANDING:
-            amount = sum(paid.get(payment.receipt_id, {}).values(), Decimal(0))
-            amount += payment.unallocated if is_own else Decimal(0)
-        elif not is_own or on in written_off:
-            continue
-        if amount:
-            number = numbers.get(on) or next((numbers[each] for each in paid.get(payment.receipt_id, ())), "")
-            what = "payment_for" if amount > 0 else "reversal_for"
-            yield Entry(payment.paid_at, what, number, -amount), payment.currency
-
-
-def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, text: PageText) -> Ledger:
-    # Order within a day: invoices, payments, reversals.
-    kinds = ("invoice", "payment_for", "reversal_for")
-    entries.sort(key=lambda entry: (entry.on, kinds.index(entry.what), entry.number))
-    since = today - dt.timedelta(days=_SHOWN_DAYS)
-    first = next((place for place, entry in enumerate(entries) if entry.on >= since), len(entries))
-    first = max(first, len(entries) - _SHOWN_ENTRIES)
-    balance = sum((entry.amount for entry in entries[:first]), Decimal(0))
-    rows = [Row("", text.brought_forward, "", "", "", _figure(balance, currency))] if first else []
-    for entry in entries[first:]:
+def _ledger(currency: str, account: entries.RunningAccount, position: Position, text: PageText) -> Ledger:
+    balance, rows = account.brought_forward or Decimal(0), []
+    if account.brought_forward is not None:
+        rows.append(Row("", text.brought_forward, "", "", "", _figure(balance, currency)))
+    for entry in account.entries:
         balance += entry.amount
         shown = _figure(abs(entry.amount), currency)
         rows.append(
             Row(
                 phrases.date(entry.on, text.language),
-                getattr(text, entry.what),
+                getattr(text, _TEXTS.get(entry.kind, entry.kind)),
                 entry.number,
                 shown if entry.amount > 0 else "",
                 "" if entry.amount > 0 else shown,

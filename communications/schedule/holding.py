@@ -44,6 +44,8 @@ TRIED_AGAIN = ("no_channel", "away", "refused", "paused", "template", "lint")
 IN_ORDER = ("due_date", "invoice_number")
 # Sort order of the messages due to a debtor: the highest step first, then the oldest debt.
 SEND_ORDER = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
+# Kinds of messages that ask for nothing. A hold, a dispute or credit of an invoice does not hold them back.
+_NO_REMINDERS = (Kind.THANK_YOU, Kind.STATEMENT)
 # Reasons that only concern contact hours and limits.
 TIMING = ("", "window", "cap")
 
@@ -235,7 +237,8 @@ def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt
 
 def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> dt.datetime:
     """Return the first time from `moment` on within the contact hours and limits."""
-    is_limited = row.kind not in limits.NOT_LIMITED and moment < facts.now + limits.reach(facts.rules)
+    is_free = row.kind in limits.NOT_LIMITED or (row.kind == Kind.STATEMENT and one_off.is_by_person(row))
+    is_limited = not is_free and moment < facts.now + limits.reach(facts.rules)
     contacts = facts.contacts if is_limited else []
     return limits.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
 
@@ -252,11 +255,13 @@ def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datet
 
 
 def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Iterable[Hold]:
-    if row.kind == Kind.THANK_YOU:
+    if row.kind in _NO_REMINDERS:
         if not one_off.is_by_person(row) and (held := answer_hold(facts, invoice)):
             yield held
         if not one_off.is_by_person(row) and facts.is_escalated:
             yield _escalation_hold(moment)
+        if row.kind == Kind.STATEMENT and (until := facts.reopened_until(invoice)):
+            yield Hold("reopened", until)
         return
     if invoice.status == Status.DISPUTED:
         yield dispute_hold(invoice, facts.now)

@@ -38,7 +38,7 @@ def test_a_small_balance_is_not_chased_and_every_reader_says_why() -> None:
     assert next_in_forecast(account)["INV-1"][1] == "below_minimum"
     assert "minimum" in reasons.describe("below_minimum")
     answer = caller(account).get(f"/api/zapier/invoices/{invoice.pk}/timeline")
-    assert any("below" in entry["text"] for entry in answer.json())
+    assert any("below" in entry["text"] for entry in answer.json)
     until(account, "2026-07-06 12:00")
     assert sent(account) == []
 
@@ -48,7 +48,7 @@ def test_the_exact_minimum_is_chased_and_other_currencies_have_their_own() -> No
     minimum(account, 40)
     minimum(account, 500, "USD")
     small(account)
-    until(account, "2026-04-06 12:00")
+    until(account, "2026-04-07 12:00")
     assert [row.status for row in Communication.objects.all()] == ["sent"]
 
 
@@ -109,5 +109,5 @@ def test_changing_the_minimum_reschedules() -> None:
     until(account, "2026-04-06 08:30")
     assert planned(invoice).waits_for == "below_minimum"
     row.delete()
-    until(account, "2026-04-06 12:00")
-    assert sent(account) == [("reminder", "04-06 09:00")]
+    until(account, "2026-04-07 12:00")
+    assert sent(account) == [("reminder", "04-07 09:00")]

@@ -86,11 +86,12 @@ def test_the_engine_and_the_forecast_follow_the_rule() -> None:
         owing(account, "INV-2", debtor_name="Other", debtor_email="o@x.example"),
     )
     rule(account, gentle(account, 3), tag="vip")
+    until(account, "2026-04-06 08:01")
     agree(account)
     until(account, "2026-04-20 12:00")
     moments = {row.invoice_id: row.sent_at for row in Communication.objects.filter(status="sent").order_by("-sent_at")}
     assert moments[vip.pk] == at("2026-04-08 09:00")
-    assert moments[other.pk] == at("2026-04-06 09:00") or moments[other.pk]
+    assert moments[other.pk] == at("2026-04-07 09:00")
     steps = set(Communication.objects.filter(invoice=vip).values_list("step", flat=True))
     assert steps == {3}
     agree(account)
@@ -104,7 +105,7 @@ def test_a_change_of_the_rules_reschedules_in_the_background() -> None:
     made = rule(account, gentle(account, 5), currency=invoice.currency)
     assert Rescheduling.objects.filter(account=account).exists()
     until(account, "2026-04-06 08:31")
-    assert not Communication.objects.filter(invoice=invoice, status="scheduled").exists()
+    assert planned(invoice).step == 5
     assert make.again(invoice).next_contact_at == at("2026-04-10 09:00")
     agree(account)
     made.delete()
@@ -176,5 +177,5 @@ def test_rules_of_another_account_choose_nothing() -> None:
     account, other = account_at(MONDAY), make.account()
     invoice = owing(account)
     rule(other, gentle(other, 9), currency=invoice.currency)
-    until(account, "2026-04-06 12:00")
-    assert sent(account) == [("reminder", "04-06 09:00")]
+    until(account, "2026-04-07 12:00")
+    assert sent(account) == [("reminder", "04-07 09:00")]

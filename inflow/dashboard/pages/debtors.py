@@ -88,7 +88,7 @@ class DebtorAdmin(OwnRowsAdmin):
     )
     fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
-    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
+    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement", "send_statement")
 
     @row_action(
         _lazy("Apply credit"),
@@ -152,6 +152,12 @@ class DebtorAdmin(OwnRowsAdmin):
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
         debtor_messages.statement_pdf
     )
+
+    send_statement = page_action(
+        _lazy("Send statement"),
+        icon="forward_to_inbox",
+        fits=lambda debtor: debtor.invoices.filter(status__in=OPEN).exists(),
+    )(debtor_messages.send_statement)
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         return debtor_messages.context(self.get_object(request, object_id))
