@@ -41,7 +41,12 @@ class StepKind(models.TextChoices):
     REMINDER = Kind.REMINDER.value, _lazy("Reminder")
     FOLLOW_UP = Kind.FOLLOW_UP.value, _lazy("Follow-up")
     FINAL_NOTICE = Kind.FINAL_NOTICE.value, _lazy("Final notice")
+    CALL = "call", _lazy("Call")
     NONE = "none", _lazy("No message")
+
+
+# Steps that send no message.
+WITHOUT_MESSAGE = (StepKind.CALL, StepKind.NONE)
 
 
 class Tone(models.TextChoices):

@@ -6,6 +6,7 @@ write nothing.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -182,6 +183,11 @@ class Facts:
         if policy_id not in steps:
             steps[policy_id] = policies.steps_of(invoice, rules)
         return steps[policy_id]
+
+    @property
+    def invoices_to_call_about(self) -> set[uuid.UUID]:
+        """Ids of the debtor's invoices for which a call is to be made."""
+        return self._read.invoices_to_call_about
 
     def minimum(self, currency: str) -> Decimal:
         """Return the amount below which no reminder asks for money in this currency, or 0."""

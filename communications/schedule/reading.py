@@ -25,6 +25,7 @@ class Reading(NamedTuple):
     `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
     invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out. `rules` are
     the account's policy rules, None if they are cached. `minimums` are its minimum balances, by currency.
+    `invoices_to_call_about` are those with an open call task.
     """
 
     is_escalated: bool
@@ -36,6 +37,7 @@ class Reading(NamedTuple):
     steps: dict[int | None, list[Step]]
     rules: list[Rule] | None
     minimums: dict[str, Decimal]
+    invoices_to_call_about: set[uuid.UUID]
     calendar: workdays.Calendar
 
 
@@ -56,7 +58,19 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "reads_calendar": not workdays.is_cached(),
     }
     (row,) = select(_SQL, values)
-    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, steps, rules, minimums, days = row
+    (
+        is_escalated,
+        reopened,
+        has_credit,
+        corrections,
+        is_planned,
+        has_contact_state,
+        steps,
+        rules,
+        minimums,
+        to_call,
+        days,
+    ) = row
     calendar = workdays.calendar_of(account)
     if days is not None:
         calendar = workdays.Calendar(account, map(_calendar_rule, days), countries)
@@ -70,6 +84,7 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         _by_policy(steps or ()),
         None if rules is None else [_policy_rule(values) for values in rules],
         {currency: Decimal(amount) for currency, amount in minimums},
+        set(to_call or ()),
         calendar,
     )
 
@@ -138,6 +153,7 @@ SELECT
     SELECT coalesce(json_agg(json_build_array(currency, amount::text)), '[]') FROM communications_minimumbalance
     WHERE settings_id = %(account)s
   ),
+  (SELECT array_agg(invoice_id) FROM communications_calltask WHERE debtor_id = %(debtor)s AND status = 'open'),
   CASE WHEN %(reads_calendar)s THEN (
     SELECT coalesce(json_agg(json_build_array(
       account_id, country, subdivision, kind, name, is_yearly, weekdays, is_on, starts_on, ends_on, opens_at, closes_at

@@ -7,6 +7,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     api_keys,
     audit,
     calendars,
+    calls,
     cases,
     debtors,
     deliveries,

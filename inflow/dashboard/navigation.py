@@ -27,6 +27,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Forecast"), "calendar_month", "admin:communications_forecast"),
         _item(_("Replies"), "forum", "admin:communications_reply_changelist", badge=inbox.count_pending(user)),
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
+        _item(_("Calls to make"), "call", "admin:communications_calltask_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
         _item(_("Addresses"), "alternate_email", "admin:communications_address_changelist"),

@@ -1,6 +1,5 @@
 """Rules that choose the policy of an invoice: every reader follows the first one that matches."""
 
-import datetime as dt
 from decimal import Decimal
 from typing import Any
 

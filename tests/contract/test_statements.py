@@ -110,7 +110,7 @@ def test_a_pdf_comes_by_accept_or_a_sentence_why_not(is_available: bool, monkeyp
     api = caller(account)
     monkeypatch.setattr(statement, "is_available", lambda: is_available)
     monkeypatch.setattr(statement, "pdf", lambda *given: b"%PDF-1.7")
-    answer = api.get(address(invoice), headers={"Accept": "application/pdf"})
+    answer = api.get(address(invoice), Accept="application/pdf")
     if is_available:
         assert (answer.status, answer.headers["Content-Type"]) == (200, "application/pdf")
         assert answer.headers["Cache-Control"] == "no-store"
@@ -118,4 +118,4 @@ def test_a_pdf_comes_by_accept_or_a_sentence_why_not(is_available: bool, monkeyp
         assert answer.status == 406
         assert "application/json" in answer.json["detail"]
     for accept in ("application/json", "*/*", "text/html"):
-        assert api.get(address(invoice), headers={"Accept": accept}).headers["Content-Type"] == "application/json"
+        assert api.get(address(invoice), Accept=accept).headers["Content-Type"] == "application/json"

@@ -15,6 +15,7 @@ from unfold.decorators import display
 from communications.contacts import consent
 from communications.models import Medium, Source
 from communications.portal import links
+from communications.schedule import calls
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
@@ -24,7 +25,7 @@ from inflow.dashboard.core.markup import link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import debtor_messages
-from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit
+from inflow.dashboard.pages.forms import CallForm, DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit
 from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, status_badge
 from inflow.dashboard.pages.message_rows import MessageInline
@@ -88,7 +89,16 @@ class DebtorAdmin(OwnRowsAdmin):
     )
     fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
-    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement", "send_statement")
+    actions_detail = (
+        "apply_credit",
+        "opt_out",
+        "opt_in",
+        "agree",
+        "revoke_links",
+        "statement",
+        "send_statement",
+        "log_call",
+    )
 
     @row_action(
         _lazy("Apply credit"),
@@ -147,6 +157,16 @@ class DebtorAdmin(OwnRowsAdmin):
     def revoke_links(self, debtor: Debtor, actor: Actor, form: PageForm) -> str:
         links.revoke(debtor, actor)
         return _("All links sent to this debtor have stopped working. The next message has a new one.")
+
+    @row_action(
+        _lazy("Log a call"),
+        icon="call",
+        form=CallForm,
+        intro=_lazy("A call in which somebody was reached counts as a contact."),
+    )
+    def log_call(self, debtor: Debtor, actor: Actor, form: CallForm) -> str:
+        calls.log(debtor.account, actor, debtor_id=debtor.pk, **form.cleaned_data)
+        return _("The call was logged.")
 
     # Linked from the page, once for each language.
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
-from communications.models import ReminderPolicy
+from communications.models import CallOutcome, ReminderPolicy
 from communications.schedule import policies, policy_rules
 from inflow.accounts.models import Language, known_time_zone
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
@@ -243,6 +243,11 @@ class ResolveForm(PageForm):
         if not self.row.invoice.is_open:
             for name in ("resolution", "promised_on", "hold_until"):
                 del self.fields[name]
+
+
+class CallForm(PageForm):
+    outcome = forms.ChoiceField(choices=CallOutcome.choices)
+    note = TextField(max_length=10_000, required=False)
 
 
 class NotesForm(PageForm):

@@ -75,7 +75,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         {
             "title": _lazy("More"),
             "items": [
-                *("apply_credit", "hold", "dispute", "assign", "resume", "escalate"),
+                *("apply_credit", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
                 *("move_due_date", "note", "choose_policy", "write_off", "cancel"),
             ],
         },

@@ -19,7 +19,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from communications.engine import forecast, sandbox, stored_forecasts
-from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
+from communications.models import WITHOUT_MESSAGE, Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
 from communications.schedule.errors import SwitchingBusy
 from inflow.accounts.access import actor
@@ -47,7 +47,9 @@ def describe(step: PolicyStep) -> str:
     else:
         when = ngettext("%(days)d day after", "%(days)d days after", days) % {"days": days}
     kind, tone = step.get_kind_display().lower(), step.get_tone_display().lower()
-    what = _("no message") if step.kind == StepKind.NONE else _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
+    what = _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
+    if step.kind in WITHOUT_MESSAGE:
+        what = _("call") if step.kind == StepKind.CALL else _("no message")
     parts = {"when": when, "what": what, "level": step.escalates_to}
     if step.escalates_to:
         return _("%(when)s: %(what)s, escalation level %(level)s") % parts

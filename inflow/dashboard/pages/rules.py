@@ -34,6 +34,7 @@ from communications.models import (
     State,
     StepKind,
 )
+from communications.schedule import monthly
 from inflow.accounts import audit
 from inflow.accounts.access import account_or_404, person
 from inflow.accounts.actors import Actor
@@ -108,7 +109,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             _lazy("Contact hours and limits"),
             {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
         ),
-        (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"),)}),
+        (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"), "statement_day")}),
         (
             _lazy("Safeguards"),
             {"fields": ("switch", "held", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},
@@ -170,6 +171,11 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         if account and object_id == str(account.pk):
             CollectionSettings.objects.get_or_create(account=account)
         return super().get_object(request, object_id, from_field)
+
+    def save_model(self, request: HttpRequest, obj: CollectionSettings, form: Any, change: bool) -> None:
+        if "statement_day" in form.changed_data:
+            obj.next_statements_at = monthly.next_at(obj.account, obj.statement_day, obj.account.now())
+        super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         super().save_formset(request, form, formset, change)
@@ -282,7 +288,7 @@ def _line(entry: forecast.Entry) -> dict[str, Any]:
         "debtor": entry.debtor,
         "what": kinds[entry.kind],
         "step": "" if entry.step is None else f"{entry.step:+d}",
-        "channel": Medium(entry.channel).label,
+        "channel": Medium(entry.channel).label if entry.channel else "",
         "recipient": entry.recipient,
         "why": entry.reason and reasons.describe(entry.reason),
     }
