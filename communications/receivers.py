@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
 from communications.delivery import safeguards
-from communications.models import CollectionSettings, Communication, MinimumBalance, PolicyRule, State
+from communications.models import CallLog, CallTask, CollectionSettings, Communication, MinimumBalance, PolicyRule, State
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -57,10 +57,12 @@ def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False,
 
 @receiver(invoices_moved)
 def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: Debtor, **kwargs: Any) -> None:
-    """Let planned messages follow their invoices to the new debtor. None shares a message with what was sent before."""
+    """Let planned messages and calls follow their invoices to the new debtor. None shares a message with what was sent before."""
     ids = [invoice.pk for invoice in invoices]
     planned = Communication.objects.filter(invoice__in=ids, status__in=(State.SCHEDULED, State.HELD))
     planned.update(debtor=debtor, message_id=RandomUUID())
+    for model in (CallTask, CallLog):
+        model.objects.filter(invoice__in=ids).update(debtor=debtor)
 
 
 @receiver(invoice_amended)
