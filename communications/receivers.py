@@ -15,13 +15,31 @@ from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
 from communications.delivery import safeguards
-from communications.models import CallLog, CallTask, CollectionSettings, Communication, MinimumBalance, PolicyRule, State
+from communications.models import (
+    CallLog,
+    CallTask,
+    CollectionSettings,
+    Communication,
+    MinimumBalance,
+    PolicyRule,
+    State,
+)
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.cases import escalations
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, Resolution, Status
+from invoices.models import (
+    CalendarRule,
+    Debtor,
+    Escalation,
+    Invoice,
+    Payment,
+    PaymentStatus,
+    Promise,
+    Resolution,
+    Status,
+)
 from invoices.signals import (
     debtor_changed,
     escalation_created,
@@ -134,6 +152,13 @@ def count_payment_as_contact(
         replanning.contacts_changed(account, invoice.debtor, exclude={invoice.pk})
     else:
         replanning.contacts_changed(account, Debtor.objects.get(pk=payment.debtor_id))
+
+
+@receiver(payment_recorded)
+def recheck_minimum_after_payment(sender: object, invoice: Invoice | None, **kwargs: Any) -> None:
+    """Recheck after a payment that changes no status."""
+    if invoice and invoice.payment_status == PaymentStatus.PARTIALLY_PAID:
+        recheck_minimum(sender, invoice)
 
 
 _ACCOUNT_FIELDS = {"time_zone", "country", "subdivision", "weekend"}

@@ -152,7 +152,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     fields = ("name",)
     inlines = (StepInline,)
     add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Create"))
-    actions_detail = ("switch_on", "delete")
+    actions_detail = ("switch_on", "delete_policy")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
@@ -218,7 +218,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         intro=_lazy("Only a policy that no rule, debtor or invoice uses can be deleted."),
         is_grave=True,
     )
-    def delete(self, policy: ReminderPolicy, actor: Actor, form: PageForm) -> str:
+    def delete_policy(self, policy: ReminderPolicy, actor: Actor, form: PageForm) -> str:
         policies.delete(policy, actor)
         return _("The policy “%(policy)s” has been deleted.") % {"policy": policy}
 
