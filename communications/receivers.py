@@ -75,7 +75,10 @@ def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False,
 
 @receiver(invoices_moved)
 def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: Debtor, **kwargs: Any) -> None:
-    """Let planned messages and calls follow their invoices to the new debtor. None shares a message with what was sent before."""
+    """Let planned messages and calls follow their invoices to the new debtor.
+
+    None shares a message with what was sent before.
+    """
     ids = [invoice.pk for invoice in invoices]
     planned = Communication.objects.filter(invoice__in=ids, status__in=(State.SCHEDULED, State.HELD))
     planned.update(debtor=debtor, message_id=RandomUUID())

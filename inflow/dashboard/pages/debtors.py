@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from communications.contacts import consent
-from communications.models import Medium, Source
+from communications.models import CallLog, Medium, Source
 from communications.portal import links
 from communications.schedule import calls
 from inflow.accounts.access import actor, person, rows_of
@@ -56,6 +56,12 @@ class InvoiceInline(RowsInside):
         return str(days_late(invoice) or "–")
 
 
+class CallInline(RowsInside):
+    model = CallLog
+    fields = readonly_fields = ("at", "outcome", "invoice", "note", "author")
+    ordering = ("-at",)
+
+
 class CreditFilter(DropdownFilter):
     title, parameter_name = _lazy("unapplied credit"), "credit"
 
@@ -88,7 +94,7 @@ class DebtorAdmin(OwnRowsAdmin):
         *(("open_invoices", "still_open"), "opted_out_at", "created_at", "id"),
     )
     fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
-    inlines = (InvoiceInline, MessageInline)
+    inlines = (InvoiceInline, MessageInline, CallInline)
     actions_detail = (
         "apply_credit",
         "opt_out",
