@@ -260,6 +260,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceStatus": "invoices.models.Status",
         "PaymentStatus": "invoices.models.PaymentStatus",
         "ReceiptStatus": "invoices.models.ReceiptStatus",
+        "DocumentKind": "invoices.models.DocumentKind",
         "CommunicationStatus": "communications.models.State",
         "CommunicationKind": "communications.models.Kind",
         "Channel": "communications.models.Medium",

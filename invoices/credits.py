@@ -29,14 +29,14 @@ def unapplied() -> AccountQuerySet:
 
 
 def unapplied_of(party: DebtorParty) -> AccountQuerySet:
-    """Return the credit of this party alone: what was recorded on its own invoices, and, if the party has the debtor's
-    own name, what was recorded on none."""
+    """Return the credit of this party alone: what was recorded on its own invoices, what it brought by a merge, and, if
+    the party has the debtor's own name, what was recorded on no invoice."""
     theirs = unapplied().filter(debtor=party.debtor)
     if party.is_only:
         return theirs
-    own = Q(invoice__debtor=party.debtor, invoice__party__in=party.keys)
+    own = Q(invoice__debtor=party.debtor, invoice__party__in=party.keys) | Q(party__in=party.keys)
     if debtor_parties.has_debtors_name(party):
-        own |= Q(invoice=None) | ~Q(invoice__debtor=party.debtor)
+        own |= Q(party="") & (Q(invoice=None) | ~Q(invoice__debtor=party.debtor))
     return theirs.filter(own)
 
 

@@ -45,7 +45,7 @@ from invoices.models import (
     Receipt,
     Status,
 )
-from invoices.registering import NewInvoice, check_new, create
+from invoices.registering import NewInvoice, check_new, create, create_many
 from invoices.upserting import Outcome, upsert
 from invoices.writing import AMENDABLE, Draft, changing, check_money
 
@@ -67,6 +67,7 @@ __all__ = [
     "check_new",
     "check_payment",
     "create",
+    "create_many",
     "move_due_date",
     "record_payment",
     "reverse_payment",

@@ -1,6 +1,6 @@
 """Signals of `invoices`, sent within the transaction of the change. A receiver that raises rolls the change back.
 
-`invoice_created`: invoice, actor.
+`invoices_created`: invoices, actor. Sent once for all that were registered together.
 `facts_changed`: invoice, actor, batch, is_new. Sent before the invoice is saved, when facts have changed on which the
 schedule may depend. Receivers add their changes of the invoice to the batch.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status. Sent if either status has changed.
@@ -20,7 +20,7 @@ messages depend: contacts, credit, language, time zone, policy, never chase.
 
 from django.dispatch import Signal
 
-invoice_created = Signal()
+invoices_created = Signal()
 facts_changed = Signal()
 invoice_changed = Signal()
 invoice_amended = Signal()

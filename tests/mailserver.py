@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 class MailServer:
     """`with MailServer() as server:` listens on `server.port`; `mails` is what it took, `asked` how often each
-    recipient was named to it. Its replies may be changed while it runs."""
+    recipient was named to it. Its replies may be changed while it runs; `on` has those to single recipients."""
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class MailServer:
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.asked: Counter[str] = Counter()
+        self.on: dict[str, str] = {}
         self.on_sender, self.on_recipient, self._on_data = on_sender, on_recipient, on_data
         self._drops, self._hangs_s, self._greets_after_s = drops_after_data, hangs_after_data_s, greets_after_s
         server = self
@@ -72,9 +73,10 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.asked[address] += 1
-        if self.on_recipient.startswith("250"):
+        reply = self.on.get(address, self.on_recipient)
+        if reply.startswith("250"):
             envelope.rcpt_tos.append(address)
-        return self.on_recipient
+        return reply
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
         if self._on_data.startswith("250"):

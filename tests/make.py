@@ -6,8 +6,9 @@ import uuid
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
+from django.db import transaction
 from django.utils import timezone
 
 from communications.channels import gateways
@@ -21,11 +22,25 @@ from inflow.accounts.models import Account, ApiKey, Scope, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from invoices import lifecycle
+from invoices.bank import matching, reading, statements
 from invoices.cases import cases
 from invoices.imports import phases
 from invoices.lifecycle import NewInvoice
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Status
+from invoices.models import (
+    BankFile,
+    BankLine,
+    CalendarRule,
+    Debtor,
+    Escalation,
+    Invoice,
+    PaymentHook,
+    PaymentReport,
+    ReportKind,
+    Status,
+)
 from invoices.models.imports import Import
+from invoices.payment_hooks import reports
+from invoices.payment_hooks.reading import Report
 from invoices.workdays import WorkDays
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription
@@ -227,6 +242,48 @@ def import_of(
     return file
 
 
+def bank_line(account: Account, person: User, text: str, amount: Decimal | int = 100) -> BankLine:
+    """A line of a bank statement that was uploaded, read and matched: it waits for a person."""
+    day = account.today() - dt.timedelta(days=1)
+    entry = reading.ParsedEntry(
+        line=1,
+        day=day,
+        value_day=None,
+        amount=Decimal(amount),
+        currency="AED",
+        original_amount=None,
+        original_currency="",
+        is_return=False,
+        return_reason="",
+        payer_name="",
+        payer_account="",
+        text=text,
+        end_to_end="",
+        bank_reference=f"FT{next(_numbers):06}",
+        is_shared=False,
+    )
+    statement = reading.ParsedStatement(
+        account="AE070331234567890123456",
+        statement_id="S1",
+        sequence="1",
+        from_date=day,
+        to_date=day,
+        currency="AED",
+        opening=Decimal(0),
+        closing=Decimal(amount),
+        skipped=0,
+        entries=[entry],
+    )
+    file = BankFile.objects.create(
+        account=account, file_name="november.sta", content=b"", state="read", actor=person.email, uploaded_by=person
+    )
+    with transaction.atomic():
+        statements.store(file, [statement])
+    matching.match(account, matching.to_do(account))
+    made: BankLine = BankLine.objects.get(shown__statement__file=file)
+    return made
+
+
 TOKEN = "token of the provider"
 
 
@@ -293,3 +350,11 @@ def _place_at_hour(hours: range) -> Place:
             if local.hour in hours and not place.days.is_off(local.date()):
                 return place
     raise AssertionError("some place works on each day at each hour")
+
+
+def payment_report(hook: PaymentHook, **given: Any) -> PaymentReport:
+    """A report that waits for a person, because no invoice has its number."""
+    about = {"invoice_number": "NOPE", "amount": Decimal(100), "currency": "AED", "paid_on": hook.account.today()}
+    id = f"pay-{next(_numbers)}"
+    report = Report(event_id=id, payment_id=id, kind=ReportKind.PAYMENT, **{**about, **given})
+    return reports.receive(hook, report)

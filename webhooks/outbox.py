@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -26,12 +26,13 @@ WOKEN, WOKEN_S = "webhooks:woken", 5
 # The counter's row is locked until the commit, so that a reader of events by `seq` never misses a late commit.
 _PUT = """
 WITH counter AS (
-  INSERT INTO webhooks_eventcounter (account_id, seq) SELECT %(account)s, 1
-  ON CONFLICT (account_id) DO UPDATE SET seq = webhooks_eventcounter.seq + 1
+  INSERT INTO webhooks_eventcounter (account_id, seq) SELECT %(account)s, %(count)s
+  ON CONFLICT (account_id) DO UPDATE SET seq = webhooks_eventcounter.seq + %(count)s
   RETURNING seq
 ), event AS (
   INSERT INTO webhooks_event (id, account_id, seq, type, body, created_at)
-  SELECT %(event)s, %(account)s, seq, %(type)s, %(body)s, %(now)s FROM counter
+  SELECT new.id, %(account)s, counter.seq - %(count)s + new.place, %(type)s, new.body, %(now)s
+  FROM counter, unnest(%(events)s::text[], %(bodies)s::text[]) WITH ORDINALITY AS new (id, body, place)
   RETURNING id
 )
 INSERT INTO webhooks_delivery
@@ -54,19 +55,28 @@ def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscript
 
     A transaction must be open.
     """
+    return put_all(account, type, [data], only=only)[0]
+
+
+def put_all(
+    account: Account, type: str, data: Sequence[Mapping[str, Any]], *, only: Subscription | None = None
+) -> list[str]:
+    """Insert events of one type, with consecutive numbers in this order. Return their ids."""
     assert connection.in_atomic_block, "events must be inserted in the transaction of the change"
-    now, event_id = dt.datetime.now(dt.UTC), f"evt_{secrets.token_hex(16)}"
+    now = dt.datetime.now(dt.UTC)
+    ids = [f"evt_{secrets.token_hex(16)}" for _ in data]
     values = {
         "account": account.id,
-        "event": event_id,
+        "count": len(ids),
+        "events": ids,
         "type": str(type),
         "only": only.pk if only else None,
-        "body": freeze(event_id, type, now, data),
+        "bodies": [freeze(event_id, type, now, each) for event_id, each in zip(ids, data, strict=True)],
         "now": now,
     }
     if select(_PUT, values):
         transaction.on_commit(wake_sender)
-    return event_id
+    return ids
 
 
 def freeze(event_id: str, type: str, at: dt.datetime, data: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Receivers that write webhook events in the transaction of the change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.dispatch import receiver
@@ -15,7 +15,7 @@ from invoices.signals import (
     escalation_created,
     invoice_amended,
     invoice_changed,
-    invoice_created,
+    invoices_created,
     payment_recorded,
     promise_broken,
 )
@@ -23,9 +23,10 @@ from webhooks import outbox
 from webhooks.models import EventType
 
 
-@receiver(invoice_created)
-def on_invoice_created(sender: object, invoice: Invoice, **_: Any) -> None:
-    outbox.put(invoice.account, EventType.INVOICE_CREATED, representation.of_invoice(invoice))
+@receiver(invoices_created)
+def on_invoices_created(sender: object, invoices: Sequence[Invoice], **_: Any) -> None:
+    shown = representation.of_invoices(invoices)
+    outbox.put_all(invoices[0].account, EventType.INVOICE_CREATED, shown)
 
 
 @receiver(invoice_amended)

@@ -1,10 +1,16 @@
 """JSON representation of communications in the API and in webhooks."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+
 from communications.engine.forecast import Entry
-from communications.models import Communication
+from communications.models import Communication, Copy
+from invoices.models import AccountQuerySet
 
 COLUMNS = (
     "id",
@@ -26,20 +32,39 @@ COLUMNS = (
     "created_at",
     "error",
 )
+_OF_COPY = ("recipient", "status", "sent_at", "delivered_at", "error")
 _NULL_WHEN_EMPTY = ("suppressed_reason", "recipient", "subject", "body", "error")
 
 
+def rows(communications: AccountQuerySet) -> "QuerySet[Communication, dict[str, Any]]":
+    """Return the columns that `of_row` needs, with the copies of each message, in one statement."""
+    copies = Copy.objects.filter(message_id=OuterRef("message_id")).order_by("position")
+    parts = JSONObject(**{name: name for name in _OF_COPY})
+    return communications.values(*COLUMNS, copies=ArraySubquery(copies.values(part=parts)))
+
+
 def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON of a row of `COLUMNS`."""
+    """Return the JSON of one of `rows`. A message with a single recipient is its only copy."""
     data = {name.removeprefix("invoice__"): value for name, value in row.items()}
     for name in _NULL_WHEN_EMPTY:
         data[name] = data[name] or None
-    return data
+    copies = [{**copy, **_times(copy), "error": copy["error"] or None} for copy in data.pop("copies", ())]
+    return data | {"copies": copies or ([{name: data[name] for name in _OF_COPY}] if data["sent_at"] else [])}
+
+
+def _times(copy: Mapping[str, Any]) -> dict[str, dt.datetime | None]:
+    """Return the times of a copy. JSON holds them as text."""
+    times = ((name, copy[name]) for name in ("sent_at", "delivered_at"))
+    return {name: dt.datetime.fromisoformat(at) if isinstance(at, str) else at for name, at in times}
 
 
 def of_communication(communication: Communication) -> dict[str, Any]:
     row = {name: getattr(communication, name) for name in COLUMNS if "__" not in name}
-    return of_row({name: row.get(name, communication.invoice.invoice_number) for name in COLUMNS})
+    copies = Copy.objects.filter(message_id=communication.message_id).order_by("position").values(*_OF_COPY)
+    number = communication.invoice.invoice_number
+    return of_row(
+        {name: row.get(name, number) for name in COLUMNS} | {"copies": copies if communication.has_copies else ()}
+    )
 
 
 def of_entry(entry: Entry) -> dict[str, Any]:

@@ -132,6 +132,17 @@ class SendIn(StrictSerializer):
         return attrs
 
 
+@extend_schema_serializer(component_name="Copy")
+class CopyOut(serializers.Serializer[Any]):
+    """One recipient's copy of a message."""
+
+    recipient = serializers.CharField()
+    status = serializers.ChoiceField(choices=State.choices)
+    sent_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+
+
 @extend_schema_serializer(component_name="Communication")
 class CommunicationOut(serializers.Serializer[Any]):
     """The result of `representation.of_row`."""
@@ -154,3 +165,4 @@ class CommunicationOut(serializers.Serializer[Any]):
     delivered_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     error = serializers.CharField(allow_null=True)
+    copies = CopyOut(many=True, help_text="One for each recipient, once sending has begun.")

@@ -43,7 +43,7 @@ from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent, shows_links
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.models import AccountQuerySet, Invoice
 
 # Time for which the pages after the first are cached, in seconds.
@@ -88,7 +88,7 @@ class CommunicationViewSet(ApiViewSet):
             communications = communications.filter(sent_at__gt=query["sent_after"])
         return pagination.respond(
             request,
-            communications.values(*representation.COLUMNS),
+            representation.rows(communications),
             query,
             representation.of_row,
             by=("sent_at", "id") if status is None or status in LEFT_US else ("created_at", "id"),

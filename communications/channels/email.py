@@ -42,8 +42,8 @@ class _Mail(EmailMultiAlternatives):
         if self.has_logo and len(self.attachments) == 1:
             message.set_type("multipart/related")
         elif self.has_logo:
-            text, logo, *documents = message.get_payload()
-            message.set_payload([MIMEMultipart("related", _subparts=[text, logo]), *documents])
+            parts: list[Any] = list(message.get_payload())
+            message.set_payload([MIMEMultipart("related", _subparts=parts[:2]), *parts[2:]])
         return message
 
 

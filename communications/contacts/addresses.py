@@ -1,18 +1,20 @@
 """Choice of channel and address for the messages about an invoice.
 
 The address is the one on the invoice. Staff may replace it (`invoices.debtors.contacts`). If it bounced, an address
-from invoices of the same debtor and party is used. An address of another debtor or party is never used.
+from invoices of the same debtor and party is used. Further contacts get a copy. An address of another debtor or party
+is never used.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from communications import channels
 from communications.contacts import consent
+from communications.contacts.further import Entry, Recipient, of, of_debtor, of_invoice, own_entry, receives
 from communications.models import Address, Communication, Medium, Source, State
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
@@ -46,38 +48,81 @@ def choose(
     preferred: Iterable[str],
     contacts: Addresses | None = None,
     corrections: invoice_contacts.Corrections | None = None,
+    *,
+    kind: str = "",
+    further: Sequence[Entry] | None = None,
 ) -> Chosen:
     """Return the first channel that is configured and has a valid address that has not opted out.
 
-    `contacts` are the rows of the debtor's addresses by channel and address, and `corrections` those of the debtor, if
+    The address is that of the first recipient of messages of this `kind`; see `recipients`. `contacts` are the rows of
+    the addresses by channel and address, `corrections` and `further` the corrections and contacts of the debtor, if
     the caller has read them.
     """
-    account = invoice.account
     if corrections is None:
         corrections = invoice_contacts.corrections_of(invoice.debtor)
     wanted, first, missing, because = "", "", "no_contact", ""
     for channel in preferred:
         wanted = wanted or channel
-        if not channels.is_configured(account, channel):
+        if not channels.is_configured(invoice.account, channel):
             continue
         first = first or channel
-        for place, address in enumerate(_candidates(invoice, channel, corrections)):
-            record = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
-            if record and record.opted_out_at:
-                if place == 0:
-                    missing = "opted_out"
-                    break  # respect the wish: do not look for another address
-                continue
-            if record and record.invalid_at:
-                missing = "invalid_contact" if missing == "no_contact" else missing
-                continue
-            if channel == Medium.WHATSAPP and not (has_opted_in(record) or in_conversation(record, account.now())):
+        checked = check(invoice, channel, kind, corrections, contacts=contacts, further=further)
+        for place, (recipient, problem) in enumerate(checked):
+            if not problem:
+                return Chosen(channel, recipient.address)
+            if problem == NO_OPT_IN:
                 because = NO_OPT_IN
-                break
-            return Chosen(channel, address)
+            elif missing == "no_contact" or (problem == "opted_out" and place == 0):
+                missing = problem
     if not first:
         return Chosen(wanted or Medium.EMAIL, missing="no_channel")
     return Chosen(first, missing=missing, because=because)
+
+
+def check(
+    invoice: Invoice,
+    channel: str,
+    kind: str,
+    corrections: invoice_contacts.Corrections,
+    *,
+    contacts: Addresses | None = None,
+    further: Sequence[Entry] | None = None,
+) -> Iterator[tuple[Recipient, str]]:
+    """Yield the recipients of messages of this kind, each once, and why it can't be written to, or an empty string.
+
+    The invoice's own contact comes first. If its address bounced, it is followed by the addresses that replace it, up
+    to the first valid one. Then come the further contacts of the invoice, then those of its debtor.
+    """
+    account, by = invoice.account, kind_of(channel)
+
+    def problem_of(address: str) -> str:
+        record = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
+        if record and record.opted_out_at:
+            return "opted_out"
+        if record and record.invalid_at:
+            return "invalid_contact"
+        if channel == Medium.WHATSAPP and not (has_opted_in(record) or in_conversation(record, account.now())):
+            return NO_OPT_IN
+        return ""
+
+    own, seen = own_entry(invoice, by, corrections), set[str]()
+    for place, address in enumerate(_candidates(invoice, channel, corrections) if receives(own, kind) else ()):
+        problem = problem_of(address)
+        seen.add(address)
+        if place and problem == "opted_out":
+            continue
+        yield Recipient(own.get("name") or invoice.debtor_name, address, own.get("language") or ""), problem
+        if problem != "invalid_contact":  # respect an opt-out: do not look for another address
+            break
+    seen.add(invoice_address(invoice, channel, corrections))
+    for address, recipient in of_invoice(invoice, kind, by, corrections).items():
+        if address not in seen:
+            seen.add(address)
+            yield recipient, problem_of(address)
+    entries = of(invoice.debtor_id) if further is None else further
+    for address, recipient in of_debtor(invoice, entries, kind, by).items():
+        if address not in seen:
+            yield recipient, problem_of(address)
 
 
 def apply_corrections(debtor: Debtor) -> None:
@@ -88,7 +133,7 @@ def apply_corrections(debtor: Debtor) -> None:
     planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED).select_related("invoice")
     for row in planned.order_by("id"):
         row.invoice.account, row.invoice.debtor = debtor.account, debtor
-        chosen = choose(row.invoice, [row.channel], corrections=corrections)
+        chosen = choose(row.invoice, [row.channel], corrections=corrections, kind=row.kind)
         if chosen.address and chosen.address != row.recipient:
             row.recipient = chosen.address
             row.save(update_fields=["recipient"])

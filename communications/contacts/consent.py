@@ -12,7 +12,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from communications.models import Address, ConsentEntry, Medium, Source, Wish
+from communications.contacts import further
+from communications.models import Address, Communication, ConsentEntry, Copy, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import timeline
@@ -127,14 +128,20 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
 
 
 def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
-    """Return all (channel, address) pairs of the debtor and its invoices, or of the invoices of `party` only."""
+    """Return all (channel, address) pairs of the debtor, its contacts and its invoices, or of `party` only."""
     invoices, corrections = Invoice.objects.filter(debtor=debtor), contacts.by_party(contacts.corrections_of(debtor))
     if party is not None:
         invoices = invoices.filter(party__in=party)
     emails, phones = set[str](), set[str]()
-    for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
-        emails |= {email, *(contacts.corrected("email", email, each) for each in corrections)}
-        phones |= {phone, *(contacts.corrected("phone", phone, each) for each in corrections)}
+    given = invoices.order_by().values_list("debtor_email", "debtor_phone", "contacts").distinct()
+    for email, phone, entries in given:
+        for each in (email, *further.given(entries, "email")):
+            emails |= {each, *(contacts.corrected("email", each, own) for own in corrections)}
+        for each in (phone, *further.given(entries, "phone")):
+            phones |= {each, *(contacts.corrected("phone", each, own) for own in corrections)}
+    entries = further.of_party(debtor, party)
+    emails |= further.given(entries, "email")
+    phones |= further.given(entries, "phone")
     if party is None:
         emails.add(debtor.email)
         phones.add(debtor.phone)
@@ -159,11 +166,15 @@ def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> 
 
 
 def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
-    """Return the debtors who have this normalised address, the oldest first."""
+    """Return the debtors who have this normalised address, or were written to at it, the oldest first."""
     kind = "email" if channel == Medium.EMAIL else "phone"
     known = DebtorIdentity.objects.for_account(account).filter(**{kind: address})
     corrected = ContactCorrection.objects.for_account(account).filter(kind=kind, new=address)
-    found = known.order_by().values("debtor").union(corrected.order_by().values("debtor"))
+    others = Contact.objects.for_account(account).filter(**{kind: address})
+    copies = Copy.objects.for_account(account).filter(recipient=address, channel=channel)
+    copied = Communication.objects.filter(message_id__in=copies.order_by().values("message_id"))
+    found = known.order_by().values("debtor")
+    found = found.union(*(rows.order_by().values("debtor") for rows in (corrected, others, copied)))
     found_debtors = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
     for debtor in found_debtors:
         debtor.account = account
@@ -171,10 +182,15 @@ def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
 
 
 def phones_of(debtor_id: uuid.UUID) -> list[str]:
-    """Return the phone numbers of a debtor, including corrections."""
+    """Return the phone numbers of a debtor, including corrections and further contacts."""
     known = DebtorIdentity.objects.filter(debtor=debtor_id).exclude(phone="").values_list("phone", flat=True)
     corrected = ContactCorrection.objects.filter(debtor=debtor_id, kind="phone").exclude(new="")
-    return list(known.order_by().union(corrected.order_by().values_list("new", flat=True)))
+    others = Contact.objects.filter(debtor=debtor_id).exclude(phone="").order_by().values_list("phone", flat=True)
+    found = set(known.order_by().union(corrected.order_by().values_list("new", flat=True), others))
+    named = Invoice.objects.filter(debtor=debtor_id).exclude(contacts=[]).order_by()
+    for entries in named.values_list("contacts", flat=True).distinct():
+        found |= further.given(entries, "phone")
+    return sorted(found)
 
 
 def _opt_out_contact(

@@ -48,17 +48,19 @@ def render(
     invoices: Sequence[Invoice],
     *,
     credit: Mapping[str, Decimal] | None = None,
+    language: str = "",
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
     """Render the message of `rows`. The first row determines channel, kind and tone.
 
-    `invoices` and `credit` are the debtor's; the credit is read if it is None. A language without a template falls back
-    to English. Raise `TemplateMissing` if there is no English one either.
+    `invoices` and `credit` are the debtor's; the credit is read if it is None. `language` is the recipient's own; a
+    message by a person is in the language that the person chose. A language without a template falls back to English.
+    Raise `TemplateMissing` if there is no English one either.
     """
     first = rows[0]
     oldest = min(rows, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
-    wanted = first.language if one_off.is_by_person(first) else debtor.language or oldest.language
+    wanted = first.language if one_off.is_by_person(first) else language or debtor.language or oldest.language
     words = _own_text(first) or templates.find(account, first.kind, first.tone, first.channel, wanted)
     if credit is None:
         credit = ledger.credit_for(first.invoice)
@@ -186,7 +188,8 @@ def _about_documents(documents: Attachments, language: str) -> str:
         name = "attached_one" if count == 1 else "attached_all"
     else:
         return ""
-    return phrases.LABELS[language][name]
+    sentence: str = phrases.LABELS[language][name]
+    return sentence
 
 
 def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:

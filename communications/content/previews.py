@@ -88,6 +88,8 @@ def _samples(account: Account, kind: str, language: str, samples: Sequence[tuple
                 currency="AED",
                 issue_date=due - dt.timedelta(days=30),
                 due_date=due,
+                payment_url="",
+                external_id="",
             )
         )
     return made

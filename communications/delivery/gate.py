@@ -5,9 +5,8 @@ commits first is seen here; a payment that commits later finds the message alrea
 """
 
 import datetime as dt
-import operator
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -18,10 +17,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications.channels import Outage, gateways
-from communications.contacts import addresses
+from communications.contacts import addresses, recipients
+from communications.contacts.further import Recipient
 from communications.content import demand, linters, messages
 from communications.delivery import listing, safeguards
-from communications.models import CollectionSettings, Communication, Kind, Medium, State
+from communications.models import CollectionSettings, Communication, Copy, Kind, Medium, State
 from communications.portal import links
 from communications.schedule import covering, holding, ladder, limits, one_off, optional, replanning
 from communications.schedule.policies import Step
@@ -39,7 +39,7 @@ _DAY = dt.timedelta(days=1)
 # Fields that the gate writes on a message that passes.
 _FIELDS_OF_SENT = [
     *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
-    *("asked", "waits_for", "segments", "own_subject", "own_body", "attachments"),
+    *("asked", "waits_for", "segments", "own_subject", "own_body", "attachments", "has_copies"),
 ]
 
 
@@ -58,6 +58,18 @@ class Case:
     def facts(self) -> holding.Facts:
         open_invoices = [invoice for invoice in self.invoices.values() if invoice.is_open]
         return holding.Facts(self.account, self.debtor, self.rules, open_invoices)
+
+    def choose(self, row: Communication, channels: Sequence[str]) -> addresses.Chosen:
+        """Return the channel and the main recipient of a message."""
+        facts = self.facts
+        return addresses.choose(
+            row.invoice, channels, corrections=facts.corrections, kind=row.kind, further=facts.entries
+        )
+
+    def recipients(self, row: Communication) -> list[Recipient]:
+        """Return the recipients of a message, the main one first."""
+        facts = self.facts
+        return recipients.of(row.invoice, row.kind, row.channel, corrections=facts.corrections, entries=facts.entries)
 
 
 def claim(
@@ -79,27 +91,34 @@ def claim(
         if not passing:
             return []
         passing = listing.combinable(case.account, passing)
+        has_one_reader = passing[0].recipient in case.facts.one_reader_addresses
+        if has_one_reader:
+            limits.lock_address(case.account.pk, passing[0].recipient)
         if blocked := _blocked(case, passing, unavailable):
             _postpone_all(case, passing, *blocked)
             return []
         invoices = listing.listed(case.account, passing[0], case.invoices.values())
         credit = case.facts.credit(passing[0].invoice)
         try:
-            urls = links.urls_for_message(case.debtor, passing[0])
-            message = messages.render(case.account, case.debtor, passing, invoices, credit=credit, **urls)
+            message, copies = _write(case, passing, invoices, credit)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, passing, "template", case.now + _DAY)
             return []
         if problems := breaches(passing[0], case, message.text, message.language):
-            _postpone_all(case, passing, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
+            _postpone_all(case, passing, "lint", case.now + _DAY, _sentences(problems))
             return []
-        message_id = passing[0].message_id
+        message_id = copies[0].message_id if copies else passing[0].message_id
         asked = demand.of_message(passing, invoices, credit, passing[0].channel, case.account.today()).asked
-        segments = linters.size(message.text).segments if passing[0].channel == Medium.SMS else None
+        texts = [copy.body for copy in copies] or [message.text]
+        segments = sum(linters.size(text).segments for text in texts) if passing[0].channel == Medium.SMS else None
         batch = Batch()
+        for copy in copies:
+            if copy.position and (problems := breaches(copy.as_message(passing[0]), case, copy.body, copy.language)):
+                copy.status, copy.error = State.SUPPRESSED, _sentences(problems)[:300]
+            batch.insert(copy)
         for row in passing:
-            row.message_id, row.status = message_id, State.SENDING
+            row.message_id, row.status, row.has_copies = message_id, State.SENDING, bool(copies)
             row.sent_at, row.claimed_at = case.now, timezone.now()
             row.own_subject, row.own_body = row.subject, row.body
             row.subject, row.body, row.html = message.subject, message.text, message.html
@@ -116,7 +135,58 @@ def claim(
         batch.flush()
         if passing[0].kind not in limits.UNCOUNTED:
             _reschedule_others(case, passing)
+            if has_one_reader:
+                replanning.address_contacted(case.account, case.debtor, passing[0].recipient)
     return passing
+
+
+def _write(
+    case: Case, rows: Sequence[Communication], invoices: Sequence[Invoice], credit: Mapping[str, Decimal]
+) -> tuple[messages.Message, list[Copy]]:
+    """Render a message, and a copy for each of its recipients if there are several. The first copy is being sent."""
+    first, to = rows[0], [Recipient("", rows[0].recipient, "")]
+    if first.invoice.contacts or case.facts.entries:
+        to = case.recipients(first)
+    if len(to) < 2:
+        return render(case, rows, invoices, credit, to[0].language), []
+    # A new one, because other rows may have been part of an earlier attempt.
+    message_id = uuid.uuid4()
+    written, copies = [], []
+    for position, recipient in enumerate(to):
+        copy = Copy(
+            id=uuid.uuid4() if position else message_id,
+            message_id=message_id,
+            account=case.account,
+            position=position,
+            channel=first.channel,
+            recipient=recipient.address,
+            name=recipient.name,
+            scheduled_for=case.now,
+        )
+        message = render(case, rows, invoices, credit, recipient.language, copy)
+        copy.language, copy.subject = message.language, message.subject
+        copy.body, copy.html = message.text, message.html
+        written.append(message)
+        copies.append(copy)
+    copies[0].status, copies[0].sent_at, copies[0].claimed_at = State.SENDING, case.now, timezone.now()
+    return written[0], copies
+
+
+def render(
+    case: Case,
+    rows: Sequence[Communication],
+    invoices: Sequence[Invoice],
+    credit: Mapping[str, Decimal],
+    language: str,
+    copy: Copy | None = None,
+) -> messages.Message:
+    """Render a message for a recipient with this language of its own, or for one copy of it."""
+    urls = links.urls_for_message(case.debtor, rows[0], language, copy)
+    return messages.render(case.account, case.debtor, rows, invoices, credit=credit, language=language, **urls)
+
+
+def _sentences(problems: Sequence[linters.Problem]) -> str:
+    return " ".join(problem.message for problem in problems)
 
 
 def _reschedule_others(case: Case, passing: Sequence[Communication]) -> None:
@@ -157,7 +227,7 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
     # Lock in the order of the ids, but process in an order that does not depend on them.
-    locked = sorted(_affected_invoices(**which), key=operator.attrgetter(*holding.IN_ORDER))
+    locked = sorted(_affected_invoices(**which), key=holding.in_order)
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
@@ -208,7 +278,7 @@ def _may_send(case: Case, row: Communication) -> bool:
         return False
     # A retry uses the channel that was planned for its whole message.
     left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
-    chosen = addresses.choose(invoice, left or step.channels, corrections=case.facts.corrections)
+    chosen = case.choose(row, left or step.channels)
     if case.debtor.opted_out_at is not None:
         _refuse(row, step, "opted_out")
         return False
@@ -279,7 +349,7 @@ def _may_send_one_off(case: Case, row: Communication) -> bool:
     if verdict.reason in _EARLY_HOLDS:
         _hold_back(case, row, verdict)
         return False
-    chosen = addresses.choose(invoice, [row.channel], corrections=case.facts.corrections)
+    chosen = case.choose(row, [row.channel])
     if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
         _suppress(row, "opted_out" if case.debtor.opted_out_at else chosen.missing)
         return False

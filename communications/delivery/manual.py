@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from communications import channels
 from communications.channels import Outage, pauses
+from communications.contacts import recipients
 from communications.content import messages, template_language
 from communications.content.errors import InvalidTemplate
 from communications.delivery import gate, reasons, safeguards, sender
@@ -54,7 +56,7 @@ class MessageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A message as it would be sent, or the reason why not.
+    """A message as it would be sent, and to whom, or the reason why not.
 
     If `deferred_until` is set, the message can be scheduled for that time, and `refusal` is the reason for the delay.
     Otherwise a `refusal` means that it cannot be sent.
@@ -63,6 +65,7 @@ class Preview:
     message: Communication
     deferred_until: dt.datetime | None
     refusal: str
+    recipients: Sequence[str]
 
     @property
     def may_be_sent(self) -> bool:
@@ -74,7 +77,7 @@ class Preview:
         row = self.message
         body = _LINKS.sub("", row.body)
         attached = [each["sha256"] for each in row.attachments]
-        values = [row.kind, row.channel, row.language, row.recipient, row.subject, body, self.refusal, attached]
+        values = [row.kind, row.channel, row.language, *self.recipients, row.subject, body, self.refusal, attached]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -201,9 +204,10 @@ def _pass_gate(
     """
     row = _plan(account, invoice_id, actor, request, key)
     rendered = _draft(row)
+    to = [recipient.address for recipient in recipients.of(row.invoice, row.kind, row.channel)]
     claimed = gate.claim(key, unavailable=unavailable)
     if claimed:
-        return Preview(claimed[0], None, ""), claimed
+        return Preview(claimed[0], None, "", to), claimed
     invoice, row = row.invoice, Communication.objects.get(pk=key)
     refusal = reasons.describe(row.waits_for or row.suppressed_reason)
     if row.waits_for == "never_chase":
@@ -214,7 +218,7 @@ def _pass_gate(
             refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
         row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
         row.language, row.attachments = rendered.language, list(rendered.attachments)
-    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), claimed
+    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal, to), claimed
 
 
 def _plan(

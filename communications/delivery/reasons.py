@@ -17,6 +17,8 @@ LABELS: dict[str, Any] = {
     "late": _lazy("the payment was too long ago for a thank-you"),
     "no_promise": _lazy("there is no open promise"),
     "closed": _lazy("the invoice is closed"),
+    "changed": _lazy("the amounts or facts changed after the first copy"),
+    "no_recipient": _lazy("the address is not a recipient of this message any more"),
     "gate_expired": _lazy("it could not be delivered in time"),
     "restored": _lazy("the database was restored from a backup, and the message may have been sent after the backup"),
     "no gateway": _lazy("no gateway is set up for its channel"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from communications import channels
 from communications.delivery import status_updates
-from communications.models import Communication, State
+from communications.models import Communication, Copy, State
 from communications.schedule import ladder, policies
 from inflow.accounts.models import Account
 from inflow.restores.gap import Gap
@@ -40,6 +40,7 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
             if dry_run:
                 transaction.set_rollback(True)
         yield from ended
+    yield from _end_copies(gap, dry_run=dry_run)
 
 
 def held_for_approval(gap: Gap) -> QuerySet[Communication]:
@@ -58,6 +59,23 @@ def reschedule(account: Account, message_id: uuid.UUID) -> None:
                 row.save(update_fields=["status", "sent_at", "claimed_at"])
                 if row.step is not None:
                     lifecycle.update_schedule(invoice, next_check_at=None, next_contact_at=row.scheduled_for)
+
+
+def _end_copies(gap: Gap, *, dry_run: bool) -> Iterator[Communication]:
+    """Mark the further copies of sent messages that may have been sent in the gap."""
+    copies = Copy.objects.filter(status__in=(State.SCHEDULED, State.SENDING), scheduled_for__lte=gap.until)
+    for found in copies.filter(account__clock=None).order_by("account_id", "message_id", "position"):
+        with transaction.atomic():
+            rows, copy = status_updates.lock_copy(found.pk)
+            if copy is None or channels.is_captured(rows[0].account, copy.channel):
+                continue
+            copies.filter(pk=copy.pk).update(status=State.SENDING, claimed_at=timezone.now())
+            status_updates.record_copy(copy.pk, status_updates.Outcome(State.UNKNOWN, ERROR))
+            if dry_run:
+                transaction.set_rollback(True)
+        message = copy.as_message(rows[0])
+        message.scheduled_for = copy.scheduled_for
+        yield message
 
 
 def _end(account: Account, invoice_id: uuid.UUID, gap: Gap) -> Iterator[Communication]:

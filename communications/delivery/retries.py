@@ -15,6 +15,7 @@ from communications.models import PENDING, Communication, State
 from communications.schedule import ladder, policies
 from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
+from inflow.accounts.models import Account
 from invoices import lifecycle, timeline, workdays
 from invoices.cases import escalations
 from invoices.models import Invoice, Reason
@@ -26,10 +27,8 @@ RETRY_DELAYS_AFTER_BOUNCE = (dt.timedelta(hours=4), dt.timedelta(hours=24), dt.t
 # A mailbox that is full or refuses the message is tried on this number of working days, then on the next channel, or
 # a last time on this one.
 MAX_DAYS = 3
-# Fields that `postpone` resets.
-_POSTPONED_FIELDS = [
-    *("status", "sent_at", "claimed_at", "amount", "asked", "subject", "body", "html", "provider_id", "error"),
-    *("waits_for", "refusals"),
+_RESET_FIELDS = [
+    *("status", "sent_at", "claimed_at", "amount", "asked", "subject", "body", "html", "provider_id", "has_copies"),
 ]
 
 
@@ -49,13 +48,32 @@ def step_of(row: Communication) -> Step | None:
     return next((step for step in policies.steps_of(row.invoice) if ladder.is_for(row, row.invoice, step)), None)
 
 
+def delay(refusals: int) -> dt.timedelta:
+    """Return the delay after this many refusals of class `OURS`."""
+    return _delay(RETRY_DELAYS, refusals)
+
+
 def mark_address(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Mark the address as invalid or opted out if the refusal says so."""
-    row, now = rows[0], rows[0].account.now()
+    """Mark the address of a message as invalid or opted out if the refusal says so. Copies are marked one by one."""
+    row = rows[0]
+    if not row.has_copies:
+        mark(row.account, row.channel, row.recipient, refusal, row.error)
+
+
+def mark(account: Account, channel: str, address: str, refusal: Refusal, error: str) -> None:
     if refusal == Refusal.ADDRESS:
-        addresses.mark_invalid(row.account, row.channel, row.recipient, now, row.error)
+        addresses.mark_invalid(account, channel, address, account.now(), error)
     elif refusal == Refusal.OPTED_OUT:
-        addresses.opt_out(row.account, row.channel, row.recipient, now)
+        addresses.opt_out(account, channel, address, account.now())
+
+
+def return_to_gate(rows: Sequence[Communication]) -> None:
+    """Schedule a message again of which nothing was sent. No attempt and no step is used up."""
+    for row in rows:
+        _reset(row)
+        row.save(update_fields=_RESET_FIELDS)
+        if row.step is not None:
+            lifecycle.update_schedule(row.invoice, next_contact_at=row.scheduled_for)
 
 
 def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
@@ -64,12 +82,9 @@ def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
         return
     refusals = max(row.refusals for row in rows) + 1
     for row in rows:
-        row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
-        row.amount = row.asked = None
-        row.subject, row.body, row.html, row.provider_id = row.own_subject, row.own_body, "", ""
-        row.error, row.waits_for = error[:300], why
-        row.refusals = refusals
-        row.save(update_fields=_POSTPONED_FIELDS)
+        _reset(row)
+        row.error, row.waits_for, row.refusals = error[:300], why, refusals
+        row.save(update_fields=[*_RESET_FIELDS, "error", "waits_for", "refusals"])
     moment = max(_allowed(row, _delay(RETRY_DELAYS, refusals)) for row in rows)
     for row in rows:
         row.scheduled_for = row.not_before = moment
@@ -82,6 +97,14 @@ def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
             params: dict[str, Any] = {"message": row.kind, "because": why, "moment": moment, "zone": zone}
             timeline.note(row.invoice, "postponed", CLOCK, after=after, reason=row.error, **params)
         ladder.advance(row.invoice)
+
+
+def _reset(row: Communication) -> None:
+    """Make a message that passed the gate as it was before."""
+    row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
+    row.amount = row.asked = None
+    row.subject, row.body, row.html, row.provider_id = row.own_subject, row.own_body, "", ""
+    row.has_copies = False
 
 
 def plan_next_attempt(rows: Sequence[Communication], refusal: Refusal) -> None:
@@ -144,13 +167,12 @@ def _next_channels(attempts: Sequence[Attempt]) -> list[Chosen | None]:
     left: list[str] = []
     for attempt in attempts:
         left += [channel for channel in ladder.channels_left(attempt.invoice, attempt.step) if channel not in left]
-    common = next(
-        (chosen.channel for attempt in attempts if not (chosen := addresses.choose(attempt.invoice, left)).missing), ""
-    )
+    preferred = (addresses.choose(each.invoice, left, kind=each.row.kind) for each in attempts)
+    common = next((chosen.channel for chosen in preferred if not chosen.missing), "")
     found: list[Chosen | None] = []
     for attempt in attempts:
         own = [channel for channel in ladder.channels_left(attempt.invoice, attempt.step) if channel != common]
-        chosen = addresses.choose(attempt.invoice, [common, *own] if common else own)
+        chosen = addresses.choose(attempt.invoice, [common, *own] if common else own, kind=attempt.row.kind)
         found.append(None if chosen.missing else chosen)
     return found
 

@@ -23,9 +23,9 @@ from communications.channels.errors import (
     SenderPaused,
     TransportUnavailable,
 )
-from communications.delivery import gate, restored, status_updates
+from communications.delivery import copy_gate, gate, restored, status_updates
 from communications.delivery.status_updates import Outcome
-from communications.models import Communication, State
+from communications.models import Communication, Copy, State
 from communications.schedule import holding, one_off
 from inflow.accounts.models import Account
 from inflow.restores import highwater, walltime
@@ -76,7 +76,29 @@ def send_due(
                 raise
             except Exception:  # an error of one message must not block the others
                 log.exception("sending_failed", communication=str(pk))
+        _send_copies(now, limit, account, transports, watch)
     return sent
+
+
+def _send_copies(
+    now: dt.datetime,
+    limit: int,
+    account: Account | None,
+    transports: channels.Transports,
+    watch: Callable[[], None],
+) -> None:
+    """Send the copies that a dead worker left, or that were refused for a reason of class `OURS`."""
+    due = Copy.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now).select_related("account")
+    due = due.filter(account=account) if account else due.filter(account__clock=None)
+    for copy in due.order_by("scheduled_for", "message_id", "position").defer("body", "html")[:limit]:
+        watch()
+        owner, channel = account or copy.account, copy.channel
+        try:
+            send_copy(copy.pk, owner=owner, channel=channel, transports=transports, wait=account is not None)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("sending_failed", copy=str(copy.pk))
 
 
 def send(
@@ -133,33 +155,86 @@ def connect(
 def hand_over(
     rows: list[Communication], owner: Account, transports: channels.Transports, permit: pauses.Permit | None = None
 ) -> State:
-    """Deliver a message that passed the gate in a committed transaction, and record the result."""
-    deadline = time.monotonic() + GATE_VALID_SECONDS
-    permit = permit or pauses.Permit(pauses.key_of(owner, rows[0].channel))
+    """Deliver a message that passed the gate in a committed transaction, and record the result.
+
+    Its further copies follow, each after a check of its own.
+    """
+    first = rows[0]
+    if not first.has_copies:
+        try:
+            outcome = _deliver(first, owner, transports, permit, status_updates.record)
+        except SendingHeld as error:
+            return _reschedule_unsent(rows, str(error))
+        return State.SCHEDULED if outcome.refusal == Refusal.OURS else outcome.status
+    main, *further = Copy.objects.filter(message_id=first.message_id).order_by("position")
+    _deliver_copy(main.as_message(first), owner, transports, permit)
+    for copy in further:
+        send_copy(copy.pk, owner=owner, channel=first.channel, transports=transports)
+    return State(Communication.objects.values_list("status", flat=True).get(pk=first.pk))
+
+
+def send_copy(
+    copy_id: uuid.UUID, *, owner: Account, channel: str, transports: channels.Transports, wait: bool = True
+) -> None:
+    """Send a further copy of a message, unless something has changed since the first one."""
+    permit, unavailable = connect(transports, owner, channel)
+    if permit is None:
+        assert unavailable
+        status_updates.put_off_copy(copy_id, State.SCHEDULED, unavailable.wait)
+        return
+    message = None
     try:
-        if not channels.is_captured(owner, rows[0].channel):
+        message = copy_gate.claim(copy_id, wait=wait, account=owner if owner.clock else None)
+    finally:
+        if message is None:
+            pauses.release(permit)
+    if message:
+        _deliver_copy(message, owner, transports, permit)
+
+
+def _deliver_copy(
+    message: Communication, owner: Account, transports: channels.Transports, permit: pauses.Permit | None
+) -> None:
+    try:
+        _deliver(message, owner, transports, permit, status_updates.record_copy)
+    except SendingHeld:
+        status_updates.put_off_copy(message.message_id, State.SENDING)
+
+
+def _deliver(
+    message: Communication,
+    owner: Account,
+    transports: channels.Transports,
+    permit: pauses.Permit | None,
+    record: Callable[[uuid.UUID, Outcome], None],
+) -> Outcome:
+    """Deliver a claimed message or copy and record the result. Raise `SendingHeld` if nothing may be sent."""
+    deadline = time.monotonic() + GATE_VALID_SECONDS
+    permit = permit or pauses.Permit(pauses.key_of(owner, message.channel))
+    try:
+        if not channels.is_captured(owner, message.channel):
             highwater.advance()
     except SendingHeld as error:
         pauses.release(permit)
-        log.error("sending_held", message=str(rows[0].message_id), reason=str(error))
-        return _reschedule_unsent(rows, str(error))
+        log.error("sending_held", message=str(message.message_id), reason=str(error))
+        raise
     refusal: DeliveryRefused | None = None
     try:
-        provider_id = transports.deliver(rows[0], owner, deadline=deadline)
+        provider_id = transports.deliver(message, owner, deadline=deadline)
         outcome = Outcome(State.SENT, provider_id=provider_id)
     except DeliveryRefused as error:
         refusal = error
         reason = "away" if isinstance(error, TransportUnavailable | GateExpired) else "refused"
         outcome = Outcome(State.FAILED, str(error), error.kind, reason=reason)
     except Exception as error:  # the message may have been sent, whatever went wrong
-        log.warning("send_unknown", message=str(rows[0].message_id), error=type(error).__name__)
-        message = str(error) if isinstance(error, DeliveryUnknown) else type(error).__name__
-        outcome = Outcome(State.UNKNOWN, message)
+        log.warning("send_unknown", message=str(message.message_id), error=type(error).__name__)
+        text = str(error) if isinstance(error, DeliveryUnknown) else type(error).__name__
+        outcome = Outcome(State.UNKNOWN, text)
     try:
-        status_updates.record(rows[0].message_id, outcome)
+        record(message.message_id, outcome)
     finally:
-        _end_permit(permit, rows[0], owner, outcome, refusal)
-    return State.SCHEDULED if outcome.refusal == Refusal.OURS else outcome.status
+        _end_permit(permit, message, owner, outcome, refusal)
+    return outcome
 
 
 def _end_permit(
@@ -202,7 +277,11 @@ def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: 
 
 
 def _close_orphans() -> None:
-    """Mark messages that a dead worker left in `sending` as `unknown`: they may have been sent."""
-    old = Communication.objects.filter(status=State.SENDING, claimed_at__lt=timezone.now() - ORPHANED_AFTER)
-    for message_id in set(old.values_list("message_id", flat=True)):
-        status_updates.record(message_id, Outcome(State.UNKNOWN, "worker_died"))
+    """Mark messages and copies that a dead worker left in `sending` as `unknown`: they may have been sent."""
+    left = {"status": State.SENDING, "claimed_at__lt": timezone.now() - ORPHANED_AFTER}
+    died = Outcome(State.UNKNOWN, "worker_died")
+    messages = Communication.objects.filter(has_copies=False, **left)
+    for message_id in set(messages.values_list("message_id", flat=True)):
+        status_updates.record(message_id, died)
+    for copy_id in list(Copy.objects.filter(**left).values_list("pk", flat=True)):
+        status_updates.record_copy(copy_id, died)

@@ -21,7 +21,7 @@ from communications.content import templates
 from communications.delivery import sender
 from communications.engine import healing
 from communications.engine.errors import ClockBackwards, ClockBusy, LiveAccount
-from communications.models import LEFT_US, CollectionSettings, Communication, SenderProfile, State
+from communications.models import LEFT_US, CollectionSettings, Communication, Copy, SenderProfile, State
 from communications.schedule import holding, ladder, monthly, policies, replanning
 from inflow.accounts.models import Account
 from inflow.restores import walltime
@@ -274,6 +274,8 @@ def _due_now(account: Account, but: Due) -> Due:
     ages = set(Invoice.objects.filter(passed, account=account).values_list("pk", flat=True))
     steps = {row["id"] for row in _due_steps(_MOST_DUE, now=now, account=account.pk)}
     sends = {row["id"] for row in _due_sends(account=account.pk, now=now)}
+    copies = Copy.objects.filter(account=account, status=State.SCHEDULED, scheduled_for__lte=now)
+    sends |= set(copies.values_list("pk", flat=True))
     return Due(frozenset(ages - but.ages), frozenset(steps - but.steps), frozenset(sends - but.sends))
 
 
@@ -303,8 +305,12 @@ SELECT
   (SELECT min(next_check_at) FROM invoices_invoice WHERE account_id = %(account)s
      AND id <> ALL(%(steps)s::uuid[])),
   (SELECT next_statements_at FROM communications_collectionsettings WHERE account_id = %(account)s),
-  (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s
-     AND status = 'scheduled' AND id <> ALL(%(sends)s::uuid[]))
+  least(
+    (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s
+       AND status = 'scheduled' AND id <> ALL(%(sends)s::uuid[])),
+    (SELECT min(scheduled_for) FROM communications_copy WHERE account_id = %(account)s
+       AND status = 'scheduled' AND id <> ALL(%(sends)s::uuid[]))
+  )
 """
 
 

@@ -188,7 +188,7 @@ def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -
             continue
         at = max(begin, ladder.first_moment(invoice, step))
         if at <= horizon:
-            chosen = addresses.choose(invoice, step.channels)
+            chosen = addresses.choose(invoice, step.channels, kind=step.kind)
             found.append(_entry(invoice, at, chosen.channel, step.offset_days, step.kind, chosen.address, reason))
     return found
 

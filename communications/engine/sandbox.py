@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet, Value
 
 from communications.engine.errors import DeadlineExceeded, ForecastBusy
-from communications.models import PENDING, CallTask, CollectionSettings, Communication, MonthlyStatement
+from communications.models import PENDING, CallTask, CollectionSettings, Communication, Copy, MonthlyStatement
 from communications.schedule import ladder, limits
 from inflow.accounts.models import Account
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseStatus, TimelineEntry
@@ -79,6 +79,7 @@ def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
         MonthlyStatement: MonthlyStatement.objects.filter(
             debtor__in=debtors, month__gt=account.today() - dt.timedelta(days=62)
         ),
+        Copy: None,
         Escalation: Escalation.objects.filter(invoice__in=open_invoices),
         Promise: Promise.objects.filter(invoice__in=open_invoices, status=PromiseStatus.OPEN),
         TimelineEntry: None,

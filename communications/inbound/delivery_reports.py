@@ -13,7 +13,6 @@ from email.parser import HeaderParser
 from typing import Any
 
 import structlog
-from django.db.models import Q
 from flufl.bounce import all_failures
 
 from communications import channels
@@ -22,8 +21,9 @@ from communications.channels.refusals import classify_text, has_reply
 from communications.delivery import status_updates
 from communications.delivery.status_updates import StatusUpdate
 from communications.inbound import inbox
+from communications.inbound.inbox import Mail
 from communications.inbound.mail_parts import header
-from communications.models import Communication, Medium, State
+from communications.models import Medium, State
 from invoices.debtors.debtors import normalise_email
 
 log = structlog.get_logger(__name__)
@@ -56,35 +56,35 @@ def is_report(mail: Any) -> bool:
     return _is_by_robot(mail) and (bool(_status_parts(mail)) or any(_in_prose(mail)))
 
 
-def apply(mail: Any, row: Communication | None) -> None:
-    """Apply a report to `row`, the message that it replies to, or else to the message that it returns."""
-    row = row or _returned(mail)
-    if row is None:
+def apply(mail: Any, sent: Mail | None) -> None:
+    """Apply a report to `sent`, the mail that it replies to, or else to the mail that it returns."""
+    sent = sent or _returned(mail)
+    if sent is None:
         log.info("delivery_report_unmatched")
         return
-    failure = _failure_of(mail, row)
+    failure = _failure_of(mail, sent)
     if failure is None:
-        log.info("delivery_report_without_failure", message=str(row.message_id))
+        log.info("delivery_report_without_failure", message=str(sent.id))
         return
-    is_ours = normalise_email(row.recipient) in failure.recipients
+    is_ours = normalise_email(sent.recipient) in failure.recipients
     refusal = classify_text(failure.diagnostic_text)
     if refusal == Refusal.ADDRESS and not is_ours:  # an address behind a forward, which we do not know
         refusal = Refusal.MAILBOX
-    log.warning("delivery_report", message=str(row.message_id), kind=refusal.value, error=failure.diagnostic_text[:300])
+    log.warning("delivery_report", message=str(sent.id), kind=refusal.value, error=failure.diagnostic_text[:300])
     update = StatusUpdate(
-        provider_id=row.provider_id or channels.mail_id(row.message_id),
+        provider_id=sent.provider_id or channels.mail_id(sent.id),
         state=State.BOUNCED,
-        message_id=row.message_id,
+        message_id=sent.id,
         error=f"reported: {failure.diagnostic_text}"[:300],
         refusal=refusal,
     )
-    status_updates.apply(row.account, Medium.EMAIL, update)
+    status_updates.apply(sent.row.account, Medium.EMAIL, update)
 
 
-def _failure_of(mail: Any, row: Communication) -> Failure | None:
-    """Return the failure of the message's recipient, or else the first failure in the report."""
+def _failure_of(mail: Any, sent: Mail) -> Failure | None:
+    """Return the failure of the mail's recipient, or else the first failure in the report."""
     failures = [failure for failure in _failures(mail) if failure.action == "failed"]
-    own = normalise_email(row.recipient)
+    own = normalise_email(sent.recipient)
     return next((failure for failure in failures if own in failure.recipients), failures[0] if failures else None)
 
 
@@ -136,13 +136,13 @@ def _is_by_robot(mail: Any) -> bool:
     return mail.envelope_sender == "" or is_automatic or any(name in sender for name in _ROBOTS)
 
 
-def _returned(mail: Any) -> Communication | None:
-    """Return our message whose headers a report contains, or None."""
+def _returned(mail: Any) -> Mail | None:
+    """Return our mail whose headers a report contains, or None."""
     text = _text(mail)
     for pattern in (_OWN_HEADER, _OWN_ID):
         for found in pattern.findall(text)[:5]:
-            if row := inbox.find_mail(Q(message_id=uuid.UUID(found))):
-                return row
+            if sent := inbox.find_mail(id=uuid.UUID(found)):
+                return sent
     return None
 
 

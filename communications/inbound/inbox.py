@@ -1,12 +1,14 @@
 """Unhandled replies by message and answers from the debtor's page."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from django.db.models import OuterRef, Q, Subquery
 
 from communications.contacts import consent
-from communications.models import Answer, AnswerStatus, Communication, Medium, Reply, ReplyStatus, State
+from communications.delivery.status_updates import ANSWERABLE
+from communications.models import Answer, AnswerStatus, Communication, Copy, Medium, Reply, ReplyStatus, State
 from communications.schedule import holding
 from inflow.accounts.access import rows_of
 from inflow.accounts.actors import Actor
@@ -16,15 +18,36 @@ from invoices.models import Invoice
 
 # Channels on which replies do not refer to a message.
 _WITHOUT_MESSAGE_ID = (Medium.SMS, Medium.WHATSAPP)
-# States from which a message can become `replied`.
-ANSWERABLE = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
 
 
-def find_mail(condition: Q) -> Communication | None:
-    """Return the first row, in the order of sending, of the email that meets a condition."""
-    rows = Communication.objects.filter(condition, channel=Medium.EMAIL).select_related("account", "debtor")
-    row: Communication | None = rows.order_by(*holding.SEND_ORDER).first()
-    return row
+class Mail(NamedTuple):
+    """An email of ours: the first row of the message, and the copy if it has several recipients."""
+
+    row: Communication
+    copy: Copy | None = None
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The id in its headers and in the provider's metadata."""
+        return self.copy.pk if self.copy else self.row.message_id
+
+    @property
+    def recipient(self) -> str:
+        return self.copy.recipient if self.copy else self.row.recipient
+
+    @property
+    def provider_id(self) -> str:
+        return self.copy.provider_id if self.copy else self.row.provider_id
+
+
+def find_mail(*, id: uuid.UUID | None = None, provider_ids: Sequence[str] = ()) -> Mail | None:
+    """Return the email with this id, or known to the provider by one of these."""
+    by_provider_id = Q(provider_id__in=[each for each in provider_ids if each])
+    copy = Copy.objects.filter(Q(pk=id) if id else by_provider_id, channel=Medium.EMAIL).first()
+    by_own_id = Q(message_id=copy.message_id if copy else id)
+    rows = Communication.objects.filter(by_own_id if copy or id else by_provider_id, channel=Medium.EMAIL)
+    row = rows.select_related("account", "debtor").order_by(*holding.SEND_ORDER).first()
+    return Mail(row, copy) if row else None
 
 
 def mark_replied(invoices: Iterable[Invoice]) -> None:

@@ -21,7 +21,6 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import DatabaseError
-from django.db.models import Q
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -36,7 +35,8 @@ from communications.contacts import addresses
 from communications.delivery import status_updates
 from communications.delivery.status_updates import StatusUpdate
 from communications.inbound import automatic, delivery_reports, inbox, mail_parts, replies
-from communications.models import Communication, Medium, Source, State
+from communications.inbound.inbox import Mail
+from communications.models import Medium, Source, State
 
 log = structlog.get_logger(__name__)
 
@@ -131,30 +131,31 @@ def _is_of_the_provider(request: HttpRequest) -> bool:
 def _store_unreadable(body: bytes) -> bool:
     """Store a placeholder for an unreadable mail if it refers to one of our messages. Return True if it does."""
     for found in _SUFFIX_IN_BYTES.findall(body):
-        if row := inbox.find_mail(Q(message_id=uuid.UUID(found.decode()))):
+        if mail := inbox.find_mail(id=uuid.UUID(found.decode())):
             provider_id = hashlib.sha256(body).hexdigest()
-            replies.receive(row.account, Medium.EMAIL, row.recipient, _UNREADABLE, provider_id, answered=row)
+            replies.receive(mail.row.account, Medium.EMAIL, mail.recipient, _UNREADABLE, provider_id, answered=mail)
             return True
     return False
 
 
 @receiver(tracking)
 def handle_tracking(sender: object, event: Any, **_: Any) -> None:
-    row = _message_of_event(event)
-    if row is None:
+    mail = _mail_of_event(event)
+    if mail is None:
         log.info("mail_event_unmatched", event_type=event.event_type)
         return
+    row = mail.row
     if event.event_type in _OPT_OUTS:
         at, text = row.account.now(), _OPT_OUTS[event.event_type]
-        addresses.opt_out(row.account, row.channel, row.recipient, at, source=Source.PROVIDER, text=text)
+        addresses.opt_out(row.account, row.channel, mail.recipient, at, source=Source.PROVIDER, text=text)
         return
     state = _STATES.get(event.event_type)
     if state is None:
         return
     update = StatusUpdate(
-        provider_id=row.provider_id or _without_brackets(event.message_id) or channels.mail_id(row.message_id),
+        provider_id=mail.provider_id or _without_brackets(event.message_id) or channels.mail_id(mail.id),
         state=state,
-        message_id=row.message_id,
+        message_id=mail.id,
         error=_error(event) if state == State.BOUNCED else "",
         refusal=_refusal(event),
     )
@@ -165,17 +166,18 @@ def handle_tracking(sender: object, event: Any, **_: Any) -> None:
 def handle_inbound(sender: object, event: Any, **_: Any) -> None:
     mail = event.message
     if _is_report(mail):
-        delivery_reports.apply(mail, _message_replied_to(mail))
+        delivery_reports.apply(mail, _mail_replied_to(mail))
         return
     if automatic.is_automatic(mail):
         log.info("mail_answer_automatic")
         return
-    row = _message_replied_to(mail)
-    if row is None:
+    answered = _mail_replied_to(mail)
+    if answered is None:
         log.warning("mail_answer_unmatched")
         return
-    writer, text = mail_parts.sender_of(mail) or row.recipient, mail_parts.body(mail)
-    replies.receive(row.account, Medium.EMAIL, writer, text, _provider_id(event, writer, text), answered=row)
+    writer, text = mail_parts.sender_of(mail) or answered.recipient, mail_parts.body(mail)
+    account, provider_id = answered.row.account, _provider_id(event, writer, text)
+    replies.receive(account, Medium.EMAIL, writer, text, provider_id, answered=answered)
 
 
 def _is_report(mail: Any) -> bool:
@@ -196,26 +198,25 @@ def _provider_id(event: Any, writer: str, text: str) -> str:
     return hashlib.sha256(f"{writer}\n{date}\n{text}".encode(errors="replace")).hexdigest()
 
 
-def _message_of_event(event: Any) -> Communication | None:
+def _mail_of_event(event: Any) -> Mail | None:
     message_id = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
     if message_id:
-        return inbox.find_mail(Q(message_id=message_id))
+        return inbox.find_mail(id=message_id)
     provider_id = _without_brackets(event.message_id)
-    return inbox.find_mail(Q(provider_id=provider_id)) if provider_id else None
+    return inbox.find_mail(provider_ids=[provider_id]) if provider_id else None
 
 
-def _message_replied_to(mail: Any) -> Communication | None:
+def _mail_replied_to(mail: Any) -> Mail | None:
     headers = [value for name in ("To", "Cc", "Bcc") for value in mail_parts.raw_values(mail, name)]
     for address in (mail.envelope_recipient or "", *headers):
         for found in _SUFFIX.findall(address[:_MAX_REFERENCES])[:50]:
-            if row := inbox.find_mail(Q(message_id=uuid.UUID(found))):
-                return row
+            if answered := inbox.find_mail(id=uuid.UUID(found)):
+                return answered
     message = " ".join(" ".join(mail_parts.raw_values(mail, name)) for name in ("In-Reply-To", "References"))
     for provider_id in _ID.findall(message[:_MAX_REFERENCES])[:50]:
-        message_id = _own(provider_id)
-        by_provider_id = Q(provider_id__in=[provider_id, provider_id.partition("@")[0]])
-        if row := inbox.find_mail(Q(message_id=message_id) if message_id else by_provider_id):
-            return row
+        known_as = [provider_id, provider_id.partition("@")[0]]
+        if answered := inbox.find_mail(id=_own(provider_id), provider_ids=known_as):
+            return answered
     return None
 
 

@@ -21,10 +21,10 @@ from django.utils.translation import gettext as _
 
 from communications.contacts import addresses, consent
 from communications.delivery import status_updates
-from communications.delivery.status_updates import Outcome
 from communications.inbound import inbox, quoting, texts
+from communications.inbound.inbox import Mail
 from communications.inbound.triage import classification
-from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
+from communications.models import LEFT_US, Communication, Copy, Medium, Reply, ReplyStatus, State, Triage
 from communications.schedule import holding
 from inflow import masking
 from inflow.accounts.actors import Actor, Channel
@@ -42,7 +42,7 @@ _TIMELINE_CHARACTERS = 2_000
 
 
 def receive(
-    account: Account, channel: str, address: str, text: str, provider_id: str, *, answered: Communication | None = None
+    account: Account, channel: str, address: str, text: str, provider_id: str, *, answered: Mail | None = None
 ) -> Reply | None:
     """Store and classify a reply. Return None if it was received before.
 
@@ -61,12 +61,13 @@ def receive(
 
 
 def _store(
-    account: Account, channel: str, address: str, text: str, provider_id: str, answered: Communication | None
+    account: Account, channel: str, address: str, text: str, provider_id: str, answered: Mail | None
 ) -> Reply | None:
     """Store the text and hold messages. Return None if the reply was received and classified before."""
     now, address = account.now(), addresses.normal(channel, texts.storable(address)[:254])
     with transaction.atomic():
-        message = answered or _message_to(account, channel, address)
+        answered = answered or _message_to(account, channel, address)
+        message = answered.row if answered else None
         debtor = message.debtor if message else _debtor_at(account, channel, address)
         concerned = inbox.affected_debtors(account, channel, address, debtor.pk if debtor else None)
         _lock(concerned)
@@ -77,6 +78,7 @@ def _store(
             "communication": message,
             "invoice_id": message.invoice_id if message else None,
             "address": address,
+            "recipient": answered.copy.recipient if answered and answered.copy else "",
             "text": texts.storable(text),
             "received_at": now,
         }
@@ -86,11 +88,8 @@ def _store(
             reply, is_new = _get_or_create(account, channel, _short_id(f"{reply.provider_id} {digest}"), values)
         if not is_new:
             return reply if reply.read_at is None else None
-        if message:
-            # The reply may arrive before the result of the delivery is recorded.
-            status_updates.record(message.message_id, Outcome(State.SENT))
-            answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
-            answered_ones.update(status=State.REPLIED)
+        if answered:
+            status_updates.record_reply(answered.row, answered.copy)
         if channel == Medium.WHATSAPP:
             addresses.record_inbound(account, address, now)
         for pk in concerned:
@@ -120,8 +119,17 @@ class _Reading:
 def _read(reply: Reply) -> _Reading:
     written = texts.shown(reply.text)
     if reply.channel == Medium.EMAIL:
-        written = texts.shown(quoting.without_quote(reply.text, quoting.sent_as(reply.communication)))
+        written = texts.shown(quoting.without_quote(reply.text, quoting.sent_as(_answered(reply))))
     return _Reading(written, classification.read(written, reply.account.today()))
+
+
+def _answered(reply: Reply) -> Communication | None:
+    """Return the message that a reply answers, as its recipient got it."""
+    message = reply.communication
+    if message is None or not message.has_copies:
+        return message
+    copy = Copy.objects.filter(message_id=message.message_id, recipient=reply.recipient).first()
+    return copy.as_message(message) if copy else message
 
 
 def _apply(reply: Reply, read: _Reading) -> None:
@@ -169,7 +177,7 @@ def other_debtors(reply: Reply) -> list[Debtor]:
 def opted_out_address(reply: Reply) -> str:
     """Return the address that an opt-out by this reply concerns: the recipient of the mail, else the sender."""
     if reply.channel == Medium.EMAIL and reply.communication:
-        return reply.communication.recipient
+        return reply.recipient or reply.communication.recipient
     return reply.address
 
 
@@ -182,13 +190,19 @@ def _short_id(provider_id: str) -> str:
     return provider_id if len(provider_id) <= 255 else hashlib.sha256(provider_id.encode()).hexdigest()
 
 
-def _message_to(account: Account, channel: str, address: str) -> Communication | None:
-    """Return the last message to an address."""
-    sent = Communication.objects.for_account(account).filter(
-        recipient=address, channel=channel, status__in=(*LEFT_US, State.SENDING, State.UNKNOWN)
-    )
-    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.SEND_ORDER).first()
-    return found
+def _message_to(account: Account, channel: str, address: str) -> Mail | None:
+    """Return the last message or copy to an address."""
+    left = (*LEFT_US, State.SENDING, State.UNKNOWN)
+    sent = Communication.objects.for_account(account).filter(channel=channel, status__in=left)
+    alone = sent.filter(recipient=address, has_copies=False).order_by("-sent_at", *holding.SEND_ORDER)
+    row = alone.select_related("debtor").first()
+    copies = Copy.objects.for_account(account).filter(recipient=address, channel=channel, status__in=left)
+    copy = copies.order_by("-sent_at").first()
+    if copy and not (row and copy.sent_at and row.sent_at and row.sent_at > copy.sent_at):
+        of_copy = sent.filter(message_id=copy.message_id).order_by(*holding.SEND_ORDER)
+        if first := of_copy.select_related("debtor").first():
+            return Mail(first, copy)
+    return Mail(row) if row else None
 
 
 def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:

@@ -12,6 +12,7 @@ from communications.models.choices import (
     StepKind,
     Tone,
 )
+from communications.models.copies import Copy
 from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.inbound import (
     Address,
@@ -58,6 +59,7 @@ __all__ = [
     "CollectionSettings",
     "Communication",
     "ConsentEntry",
+    "Copy",
     "ForecastPart",
     "Gateway",
     "Kind",

@@ -184,6 +184,8 @@ class Reply(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
     channel = models.CharField(max_length=10, choices=Medium)
     address = models.CharField(max_length=254)
+    # The recipient of the copy that it answers. Empty if the message has no copies.
+    recipient = models.CharField(max_length=254, blank=True, db_default="", editable=False)
     text = models.TextField()
     original = models.TextField(
         blank=True, help_text=_lazy("The complete message with the quoted mail. Empty: same as the text.")

@@ -33,6 +33,8 @@ class Communication(models.Model):
     )
     suppressed_reason = models.CharField(max_length=40, blank=True)
     recipient = models.CharField(max_length=254, blank=True)
+    # It has several recipients, of whom `recipient` is the first. Each has a `Copy`.
+    has_copies = models.BooleanField(default=False, db_default=False, editable=False)
     language = models.CharField(max_length=2, choices=Language)
     subject = models.CharField(max_length=300, blank=True)
     body = models.TextField(blank=True)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists
 from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
@@ -17,7 +17,7 @@ from invoices.debtors import receivables
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.debtors.receivables import Position
 from invoices.documents import documents
-from invoices.models import Document, Invoice, Promise, PromiseStatus, Status
+from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 # Paid invoices with a document that the page lists, newest first.
 PAID_SHOWN = 50
@@ -86,8 +86,9 @@ def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageTex
 
 def paid_documents(token: str, party: DebtorParty, text: PageText) -> list[tuple[str, str]]:
     """Return the number and the link of the document of each paid invoice of this party, newest first."""
-    current = Document.objects.filter(invoice=OuterRef("pk"), superseded_at=None)
-    paid = party.invoices.filter(Exists(current), status=Status.PAID).order_by("-issue_date", "invoice_number")
+    paid = party.invoices.filter(Exists(documents.CURRENT), status=Status.PAID).order_by(
+        "-issue_date", "invoice_number"
+    )
     return [(invoice.invoice_number, _url("document", token, invoice, text)) for invoice in paid[:PAID_SHOWN]]
 
 

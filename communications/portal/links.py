@@ -15,7 +15,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 from django.utils.http import base36_to_int, int_to_base36
 
-from communications.models import Communication, Medium
+from communications.models import Communication, Copy, Medium
 from communications.schedule import one_off
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor
@@ -58,21 +58,27 @@ def page_url_of(invoice: Invoice, language: str) -> str:
     return page_url(invoice.debtor, language, invoice.party)
 
 
-def unsubscribe_url(communication: Communication) -> str:
+def unsubscribe_url(communication: Communication | Copy) -> str:
     """Return the absolute URL at which one POST opts the recipient of a message out of its channel."""
     token = _sign(_UNSUBSCRIBE, communication.account, UNSUBSCRIBE_LIFETIME, communication.pk)
     return settings.BASE_URL + reverse("unsubscribe", args=[token])
 
 
-def urls_for_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
-    """Return the URLs for a message. An SMS has none."""
-    channel, language = communication.channel, communication.language
-    if not one_off.is_by_person(communication):
-        language = debtor.language or language
+def urls_for_message(
+    debtor: Debtor, communication: Communication, language: str = "", copy: Copy | None = None
+) -> dict[str, str]:
+    """Return the URLs for a message. An SMS has none.
+
+    `language` is the recipient's own. With `copy`, the unsubscribe link is that of this copy.
+    """
+    channel = communication.channel
+    if one_off.is_by_person(communication):
+        language = communication.language
+    language = language or debtor.language or communication.language
     party = communication.invoice.party if communication.invoice_id else ""
     return {
         "page_url": page_url(debtor, language, party) if channel != Medium.SMS else "",
-        "unsubscribe_url": unsubscribe_url(communication) if channel == Medium.EMAIL else "",
+        "unsubscribe_url": unsubscribe_url(copy or communication) if channel == Medium.EMAIL else "",
     }
 
 
@@ -99,13 +105,14 @@ def resolve_page(token: str) -> PageLink | None:
     return PageLink(debtor, language, expires_at, found[0]) if len(found) == 1 else None
 
 
-def resolve_unsubscribe(token: str) -> Communication | None:
-    """Return the message of an unsubscribe token, or None if the token is invalid or expired."""
+def resolve_unsubscribe(token: str) -> Communication | Copy | None:
+    """Return the message or copy of an unsubscribe token, or None if the token is invalid or expired."""
     read = _read(_UNSUBSCRIBE, token)
     if read is None:
         return None
     key, expires_at, _ = read
-    message = Communication.objects.select_related("account").filter(pk=key).first()
+    message: Communication | Copy | None = Communication.objects.select_related("account").filter(pk=key).first()
+    message = message or Copy.objects.select_related("account").filter(pk=key).first()
     return message if message and message.account.now() < expires_at else None
 
 

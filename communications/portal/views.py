@@ -118,7 +118,7 @@ def document(request: HttpRequest, token: str, invoice_id: UUID) -> HttpResponse
     invoice = _invoice(opened, invoice_id)
     _count(request, "page-document", str(opened.debtor.pk), DOCUMENTS_PER_DEBTOR)
     found = documents.of(invoice) if invoice.cancelled_at is None else None
-    response = found and documents.response(found, invoice.invoice_number)
+    response = documents.response(found, invoice.invoice_number)
     if response is None:
         raise Http404
     return response

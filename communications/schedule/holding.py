@@ -6,6 +6,7 @@ write nothing.
 """
 
 import datetime as dt
+import operator
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from functools import cached_property
 
 from django.utils.translation import gettext_lazy as _lazy
 
+from communications.contacts.further import Entry
 from communications.content import demand
 from communications.delivery import listing
-from communications.models import CollectionSettings, Communication, Kind
+from communications.models import Address, CollectionSettings, Communication, Kind
 from communications.schedule import covering, limits, one_off, policies, reading
 from communications.schedule.calendar import Place, place_of
 from communications.schedule.policies import Step
@@ -27,7 +29,7 @@ from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
 from invoices.debtors.contacts import Corrections
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import OPEN, ContactKind, Debtor, Invoice, Status
 
 ANSWER_HOLD_WORKING_DAYS = 3
 # A dispute that is open for this long escalates the invoice to the next level.
@@ -43,6 +45,7 @@ ACCOUNT = ("suspended", "stopped", "stale")
 TRIED_AGAIN = ("no_channel", "away", "refused", "paused", "template", "lint")
 # Sort order of otherwise equal messages or invoices, instead of their random ids.
 IN_ORDER = ("due_date", "invoice_number")
+in_order = operator.attrgetter(*IN_ORDER)
 # Sort order of the messages due to a debtor: the highest step first, then the oldest debt.
 SEND_ORDER = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
 # Kinds of messages that ask for nothing. A hold, a dispute or credit of an invoice does not hold them back.
@@ -165,14 +168,22 @@ class Facts:
         return self._read.corrections
 
     @property
+    def entries(self) -> Sequence[Entry]:
+        """The debtor's contacts."""
+        return self._read.entries
+
+    @property
     def is_planned(self) -> bool:
         """True if the invoice that was passed has unsent messages."""
         return self._read.is_planned
 
     @property
     def has_plain_contacts(self) -> bool:
-        """True if no address of the invoice that was passed was corrected, bounced, or opted in or out."""
-        return not self._read.corrections and not self._read.has_contact_state
+        """True if the invoice that was passed has no further contacts, and none of its addresses was corrected,
+        bounced, or opted in or out."""
+        read, invoice = self._read, self._invoice
+        is_alone = invoice is not None and not invoice.contacts and not read.entries
+        return is_alone and not read.corrections and not read.has_contact_state
 
     def steps(self, invoice: Invoice) -> list[Step]:
         """Return the steps of an invoice of the debtor, in order. An invoice that is not chased has none."""
@@ -218,6 +229,23 @@ class Facts:
         """Times of the recent contacts, in order."""
         return limits.contacts(self.debtor.pk, self.now, self.rules)
 
+    @cached_property
+    def one_reader_addresses(self) -> frozenset[str]:
+        """Addresses of the account that one person reads for several debtors."""
+        if not self._read.has_readers:
+            return frozenset()
+        readers = Address.objects.for_account(self.account).filter(has_one_reader=True)
+        return frozenset(readers.order_by().values_list("address", flat=True))
+
+    def contacts_for(self, invoice: Invoice, row: Communication) -> Sequence[dt.datetime]:
+        """Return the contacts that limit a message: the debtor's, and those at its address if that has one reader."""
+        if not self.one_reader_addresses:
+            return self.contacts
+        own = (invoice_contacts.address_of(invoice, kind, self.corrections) for kind in ContactKind.values)
+        concerned = self.one_reader_addresses & {row.recipient} if row.recipient else self.one_reader_addresses & {*own}
+        others = (limits.contacts_at(self.account.pk, each, self.now, self.rules) for each in concerned)
+        return sorted({*self.contacts}.union(*others))
+
     def place(self, invoice: Invoice) -> Place:
         rules, read = self.rules, self._read
         phone = invoice_contacts.address_of(invoice, "phone", read.corrections)
@@ -245,7 +273,7 @@ def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.
     """Return the first time from `moment` on within the contact hours and limits."""
     is_free = row.kind in limits.NOT_LIMITED or (row.kind == Kind.STATEMENT and one_off.is_by_person(row))
     is_limited = not is_free and moment < facts.now + limits.reach(facts.rules)
-    contacts = facts.contacts if is_limited else []
+    contacts = facts.contacts_for(invoice, row) if is_limited else []
     return limits.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
 
 
@@ -316,7 +344,7 @@ def _is_covered(
     """Return True if the credit covers everything that the message could ask for."""
     if credit.get(invoice.currency, Decimal(0)) < invoice.balance:
         return False
-    named = listing.listed_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
+    named = listing.listed_with(facts.account, invoice, row, facts.open_invoices)
     return demand.is_covered(invoice, row.kind, named, credit, today)
 
 

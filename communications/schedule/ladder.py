@@ -111,7 +111,7 @@ def enter(invoice: Invoice, batch: Batch) -> None:
     facts = facts_of(invoice)
     channels = [channel for step in facts.steps(invoice) for channel in step.channels]
     contacts: addresses.Addresses | None = {} if facts.has_plain_contacts else None
-    chosen = addresses.choose(invoice, channels, contacts, facts.corrections)
+    chosen = addresses.choose(invoice, channels, contacts, facts.corrections, further=facts.entries)
     if _advance(batch, invoice, [], facts):
         batch.flush()
         advance(invoice)
@@ -469,7 +469,9 @@ def plan_message(
 ) -> Communication:
     """Create the next attempt of a step, on the channel `chosen` if given."""
     tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
-    chosen = chosen or addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
+    if chosen is None:
+        channels = (tries and channels_left(invoice, step)) or step.channels
+        chosen = addresses.choose(invoice, channels, kind=step.kind)
     communication = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,

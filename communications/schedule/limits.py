@@ -1,4 +1,7 @@
-"""Limits on the number of contacts of a debtor across all invoices and channels."""
+"""Limits on the number of contacts of a debtor across all invoices and channels.
+
+An address that several debtors share has no limit of its own, unless staff say that one person reads it.
+"""
 
 import datetime as dt
 import uuid
@@ -31,6 +34,17 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings |
     return sorted(dict(found).values())
 
 
+def contacts_at(account_id: uuid.UUID, address: str, now: dt.datetime, rules: CollectionSettings) -> list[dt.datetime]:
+    """Return the times of the messages to an address, whichever debtor they were about, in order."""
+    found = select(_AT_ADDRESS, {"account": account_id, "address": address, "since": now - reach(rules)})
+    return sorted(dict(found).values())
+
+
+def lock_address(account_id: uuid.UUID, address: str) -> None:
+    """Let only one transaction at a time send to an address with one reader."""
+    select("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reader {account_id} {address}"])
+
+
 _UNCOUNTED = ", ".join(f"'{kind.value}'" for kind in UNCOUNTED)
 _CONTACTED = ", ".join(f"'{state.value}'" for state in CONTACTED)
 # One SELECT of (id, time) for each kind of contact. A new kind of contact needs another SELECT.
@@ -50,6 +64,16 @@ WHERE debtor_id = %(debtor)s AND at > %(since)s AND outcome = 'reached'
 """,
 )
 _CONTACTS = " UNION ".join(_SOURCES)
+# By way of the debtors that have the address, for which there is an index.
+_AT_ADDRESS = f"""
+SELECT message_id, sent_at FROM communications_communication
+WHERE recipient = %(address)s AND sent_at > %(since)s AND status IN ({_CONTACTED}) AND kind NOT IN ({_UNCOUNTED})
+  AND debtor_id IN (
+    SELECT debtor_id FROM invoices_debtoridentity WHERE account_id = %(account)s AND email = %(address)s
+    UNION SELECT debtor_id FROM invoices_debtoridentity WHERE account_id = %(account)s AND phone = %(address)s
+    UNION SELECT debtor_id FROM invoices_contactcorrection WHERE account_id = %(account)s AND new = %(address)s
+  )
+"""  # noqa: S608
 
 
 def next_allowed(

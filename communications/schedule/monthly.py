@@ -79,7 +79,7 @@ def _plan_party(party: DebtorParty, month: dt.date) -> bool:
     invoice = about(party)
     if invoice is None:
         return False
-    chosen = addresses.choose(invoice, [Medium.EMAIL])
+    chosen = addresses.choose(invoice, [Medium.EMAIL], kind=Kind.STATEMENT)
     planned = Communication.objects.filter(debtor=debtor, kind=Kind.STATEMENT, status__in=PENDING)
     key = min(party.keys)
     if chosen.missing or planned.filter(invoice__in=party.invoices).exists():

@@ -59,7 +59,7 @@ def plan_promise_reminder(promise: Promise) -> None:
 
 
 def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
-    chosen = addresses.choose(invoice, policies.ALL_CHANNELS)
+    chosen = addresses.choose(invoice, policies.ALL_CHANNELS, kind=kind)
     if chosen.missing:
         return
     row = Communication(

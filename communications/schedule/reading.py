@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from communications.contacts.further import Entry
 from communications.models import PENDING
 from communications.schedule import policies
 from communications.schedule.policies import Step
@@ -23,8 +24,9 @@ class Reading(NamedTuple):
     """Facts of a debtor, and of one of its invoices if it was passed.
 
     `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
-    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out. `rules` are
-    the account's policy rules, None if they are cached. `minimums` are its minimum balances, by currency.
+    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out, and
+    `has_readers` if one person reads an address of the account for several debtors. `entries` are the debtor's
+    contacts, `rules` the account's policy rules, None if they are cached, and `minimums` its minimum balances.
     `invoices_to_call_about` are those with an open call task.
     """
 
@@ -32,8 +34,10 @@ class Reading(NamedTuple):
     reopened: dict[uuid.UUID, dt.datetime]
     has_credit: bool
     corrections: Corrections
+    entries: Sequence[Entry]
     is_planned: bool
     has_contact_state: bool
+    has_readers: bool
     steps: dict[int | None, list[Step]]
     rules: list[Rule] | None
     minimums: dict[str, Decimal]
@@ -58,19 +62,8 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "reads_calendar": not workdays.is_cached(),
     }
     (row,) = select(_SQL, values)
-    (
-        is_escalated,
-        reopened,
-        has_credit,
-        corrections,
-        is_planned,
-        has_contact_state,
-        steps,
-        rules,
-        minimums,
-        to_call,
-        days,
-    ) = row
+    is_escalated, reopened, has_credit, corrections, entries, is_planned, has_contact_state, *rest = row
+    has_readers, steps, rules, minimums, to_call, days = rest
     calendar = workdays.calendar_of(account)
     if days is not None:
         calendar = workdays.Calendar(account, map(_calendar_rule, days), countries)
@@ -79,8 +72,10 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         {uuid.UUID(id): dt.datetime.fromisoformat(until) for id, until in reopened},
         has_credit,
         {(party, kind, old): new for party, kind, old, new in corrections},
+        entries,
         is_planned,
         has_contact_state,
+        has_readers,
         _by_policy(steps or ()),
         None if rules is None else [_policy_rule(values) for values in rules],
         {currency: Decimal(amount) for currency, amount in minimums},
@@ -132,8 +127,14 @@ SELECT
     SELECT coalesce(json_agg(json_build_array(party, kind, old, new)), '[]') FROM invoices_contactcorrection
     WHERE debtor_id = %(debtor)s
   ),
+  (
+    SELECT coalesce(json_agg(json_build_object(
+      'party', party, 'name', name, 'email', email, 'phone', phone, 'language', language, 'receives', receives
+    ) ORDER BY position, id), '[]') FROM invoices_contact WHERE debtor_id = %(debtor)s
+  ),
   EXISTS (SELECT FROM communications_communication WHERE invoice_id = %(invoice)s AND status IN ({_PENDING})),
   EXISTS (SELECT FROM communications_address WHERE account_id = %(account)s AND address = ANY (%(addresses)s)),
+  EXISTS (SELECT FROM communications_address WHERE account_id = %(account)s AND has_one_reader),
   CASE WHEN %(reads_steps)s THEN (
     SELECT coalesce(json_agg(json_build_array(
       policy.id, is_default, offset_days, kind, tone, escalates_to, channels

@@ -21,7 +21,7 @@ from communications.schedule import holding, ladder, limits
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import compiled
-from invoices.models import OPEN, Debtor, Invoice
+from invoices.models import OPEN, Debtor, DebtorIdentity, Invoice
 
 
 def replan_debtor(
@@ -67,6 +67,19 @@ def contacts_changed(account: Account, debtor: Debtor, *, exclude: Collection[uu
     """Reschedule the debtor's messages after the number of contacts has changed."""
     until = account.now() + limits.reach(ladder.rules_of(account))
     replan_debtor(account, debtor, exclude=exclude, before=until)
+
+
+def address_contacted(account: Account, debtor: Debtor, address: str) -> None:
+    """Reschedule the messages of the other debtors with an address that one person reads.
+
+    Debtors that another transaction has locked are skipped, because a second lock out of order could deadlock. The gate
+    checks the limits of the address again.
+    """
+    kind = "email" if "@" in address else "phone"
+    known = DebtorIdentity.objects.for_account(account).filter(**{kind: address}).order_by().values("debtor")
+    others = Debtor.objects.filter(pk__in=known).exclude(pk=debtor.pk)
+    for other in others.select_for_update(no_key=True, skip_locked=True).order_by("id"):
+        contacts_changed(account, other)
 
 
 # --- A whole account ---------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def _channel_of(account: Account, invoice_id: uuid.UUID) -> str:
     invoice = Invoice.objects.select_related("debtor").get(account=account, pk=invoice_id)
     invoice.account = account
     step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
-    return addresses.choose(invoice, step.channels).channel if step else ""
+    return addresses.choose(invoice, step.channels, kind=step.kind).channel if step else ""
 
 
 _IS_STOPPED = (

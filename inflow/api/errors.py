@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents. Nothing under /api answers HTML, and no body holds a stack, SQL or a key."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypedDict
 
@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 MAX_ERRORS = 50  # a body of 20,000 unknown keys is not answered with megabytes
+MAX_MESSAGES = 10  # in `detail`
 
 
 class FieldError(TypedDict):
@@ -78,7 +79,7 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case exceptions.ValidationError():
             errors = list(itertools.islice(_flatten(error.detail), MAX_ERRORS))
-            return Problem(422, "invalid", errors[0]["message"], errors=errors)
+            return Problem(422, "invalid", _in_words(errors), errors=errors)
         case Http404() | exceptions.NotFound():
             return not_found()
         case PermissionDenied():
@@ -101,6 +102,13 @@ def problem_of(error: Exception) -> Problem | None:
                 headers=headers,
             )
     return None
+
+
+def _in_words(errors: Sequence[FieldError]) -> str:
+    """Return the messages of all faulty fields, for people: Zapier shows nothing else."""
+    said = list(dict.fromkeys(error["message"] for error in errors))
+    more = len(said) - MAX_MESSAGES
+    return " ".join([*said[:MAX_MESSAGES], *([f"And {more} more."] if more > 0 else [])])
 
 
 def _flatten(detail: Any, path: str = "") -> Iterable[FieldError]:

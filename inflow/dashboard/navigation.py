@@ -30,6 +30,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Calls to make"), "call", "admin:communications_calltask_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
+        _item(_("Bank statements"), "account_balance", "admin:invoices_bankstatement_changelist"),
         _item(_("Addresses"), "alternate_email", "admin:communications_address_changelist"),
         _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
         _item(_("Reconciliations"), "fact_check", "admin:invoices_openitemslist_changelist"),
@@ -42,12 +43,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _settings_of(user: User) -> list[Item]:
-    rules = "admin:communications_collectionsettings"
-    own = (f"{rules}_changelist",) if user.is_superuser else (f"{rules}_change", user.account_id)
     items = [
         _item(_("Reminder policies"), "stairs", "admin:communications_reminderpolicy_changelist"),
-        _item(_("Rules and limits"), "rule", *own),
+        _item(_("Rules and limits"), "rule", *_own_row(user, "communications_collectionsettings")),
         _item(_("Calendars"), "event", "admin:invoices_calendarrule_changelist"),
+        _item(_("Payment settings"), "account_balance_wallet", *_own_row(user, "invoices_paymentsettings")),
     ]
     if user.may(Role.MANAGER):
         items.append(_item(_("Message templates"), "edit_note", "admin:communications_messagetemplate_changelist"))
@@ -68,15 +68,34 @@ def _settings_of(user: User) -> list[Item]:
     return items
 
 
+def _own_row(user: User, model: str) -> tuple[Any, ...]:
+    """Return the page of the account's only row, or the list for platform staff."""
+    return (f"admin:{model}_changelist",) if user.is_superuser else (f"admin:{model}_change", user.account_id)
+
+
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the tabs of this page. Other groups are left out, because unfold compares every tab with every entry of
     the sidebar."""
     groups = [
-        _group(communications_reminderpolicy=_("Reminder policies"), communications_policyrule=_("Rules")),
+        _group(communications_reminderpolicy=_("Reminder policies"), communications_policyrule=_("Policy rules")),
         _group(accounts_apikey=_("API keys")),
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
+        _group(invoices_invoice=_("Invoices"), invoices_document=_("Documents")),
+        _group(invoices_payment=_("Payments"), invoices_paymentreport=_("Payment reports")),
+        _group(invoices_paymentsettings=_("Payment settings"), invoices_paymenthook=_("Payment providers")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
+        _group(
+            invoices_debtor=_("Debtors"),
+            invoices_possibleduplicate=_("Possible duplicates"),
+            invoices_debtormerge=_("Merges"),
+        ),
+        _group(invoices_payment=_("Payments"), invoices_creditnote=_("Credit notes")),
+        _group(
+            invoices_bankstatement=_("Bank statements"),
+            invoices_bankline=_("Bank lines"),
+            invoices_bankfile=_("Bank files"),
+        ),
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
         _group(invoices_openitemslist=_("Reconciliations"), invoices_difference=_("Differences")),
     ]

@@ -18,7 +18,7 @@ from inflow.api.viewsets import ApiViewSet
 from invoices import lifecycle, notes
 from invoices.api import representation
 from invoices.api.activity_serializers import NoteIn, NoteOut, PromiseIn, PromiseOut
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.models import Invoice, Note, Promise
 
 PROMISE_COLUMNS = ("id", "invoice_id", "invoice__invoice_number", "promised_on", "amount", "hold_until", "status")

@@ -17,7 +17,7 @@ from inflow.api.viewsets import ApiViewSet
 from invoices import credit_notes
 from invoices.api import receipt_representation as shown
 from invoices.api.receipt_serializers import CreditNoteIn, CreditNoteOut, CreditNoteQuery, UndoIn, ids_of
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.models import Allocation, CreditNote, Invoice
 
 _FILTERS = {"currency": "currency", "debtor_id": "debtor_id", "number": "number", "created_after": "created_at__gt"}

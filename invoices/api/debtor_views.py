@@ -18,8 +18,8 @@ from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.api import debtor_representation as representation
 from invoices.api.debtor_serializers import DebtorIn, DebtorOut, DebtorPatch, DebtorQuery, values_of
-from invoices.api.views import refusals_as_problems
-from invoices.debtors import debtors, editing
+from invoices.api.refusals import refusals_as_problems
+from invoices.debtors import aliases, editing
 from invoices.models import Debtor, DebtorExternalId, DebtorIdentity
 
 EXAMPLE = OpenApiExample(
@@ -58,7 +58,7 @@ class DebtorViewSet(ApiViewSet):
         query, account = DebtorQuery.of(request), account_of(request)
         rows = _asked(account, query).values(*representation.COLUMNS)
 
-        def read(limit: int, after: Sequence[Any] | None = None) -> Sequence[Row]:
+        def read(limit: int, after: Sequence[Any] | None = None) -> list[Row]:
             return representation.of_rows(account, list(pagination.page_of(rows, limit, after)))
 
         return pagination.respond_by(request, read, query, lambda row: row)
@@ -69,7 +69,7 @@ class DebtorViewSet(ApiViewSet):
         debtor = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
         if debtor is None:
             raise not_found()
-        return ApiResponse(representation.of_debtor(debtors.winner_of(account, debtor)))
+        return ApiResponse(representation.of_debtor(aliases.current(debtor)))
 
     @extend_schema(
         operation_id="create_debtor",

@@ -16,7 +16,7 @@ from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, not_found
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.documents import contents, documents
 from invoices.documents.bounds import MAX_BYTES
 from invoices.models import Document, DocumentKind, Invoice
@@ -33,7 +33,7 @@ class BytesParser(BaseParser):
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> bytes:
+    ) -> Any:
         data: bytes = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise Problem(413, "body_too_large", contents.too_large())
@@ -99,8 +99,7 @@ class DocumentViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> HttpResponse:
         invoice = self._invoice(request, invoice_id)
-        document = documents.of(invoice)
-        response = document and documents.response(document, invoice.invoice_number)
+        response = documents.response(documents.of(invoice), invoice.invoice_number)
         if response is None:
             raise not_found()
         return response

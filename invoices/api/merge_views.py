@@ -15,7 +15,7 @@ from inflow.api.idempotency import idempotent
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.api.merge_serializers import DuplicateOut, DuplicateQuery, MergeIn, MergeOut, UndoMergeIn
-from invoices.api.views import refusals_as_problems
+from invoices.api.refusals import refusals_as_problems
 from invoices.debtors import aliases, duplicates, merging
 from invoices.models import Debtor, DebtorMerge
 

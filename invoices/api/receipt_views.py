@@ -19,8 +19,8 @@ from invoices import ledger
 from invoices.api import receipt_representation as shown
 from invoices.api import representation
 from invoices.api.receipt_serializers import ApplyCreditIn, ReceiptIn, ReceiptOut, ReceiptQuery, UndoIn, ids_of
+from invoices.api.refusals import refusals_as_problems
 from invoices.api.serializers import InvoiceOut
-from invoices.api.views import refusals_as_problems
 from invoices.models import Allocation, Invoice, Receipt
 
 _EQUAL = ("currency", "debtor_id", "reference", "bank_id")

@@ -3,7 +3,7 @@
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -91,9 +91,15 @@ def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> d
 
 
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
-    row = {name: getattr(invoice, name) for name in ROW}
-    add_credit([row])
-    return of_row(row, invoice.account.today(), stops_of(invoice.account))
+    return of_invoices([invoice])[0]
+
+
+def of_invoices(invoices: Sequence[Invoice]) -> list[dict[str, Any]]:
+    """Return the JSON of invoices of one account."""
+    account = invoices[0].account
+    today, stops = account.today(), stops_of(account)
+    rows = [{name: getattr(invoice, name) for name in ROW} for invoice in invoices]
+    return [of_row(row, today, stops) for row in add_credit(rows)]
 
 
 def add_credit(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

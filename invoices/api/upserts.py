@@ -1,6 +1,6 @@
 """Rows of PUT and of bulk: register an invoice, or amend the one with its number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -18,10 +18,28 @@ from invoices.models import Invoice
 _REQUIRED = [name for name, field in InvoiceIn().fields.items() if field.required]
 
 
-def create(account: Account, actor: Actor, body: Any) -> Invoice:
-    new = lifecycle.NewInvoice(**InvoiceIn.checked(body, account=account))
-    with refusals_as_problems():
-        return lifecycle.create(account, new, actor)
+def new_invoice(account: Account, body: Any, *, upsert: bool) -> lifecycle.NewInvoice:
+    """Return the values of a row that registers an invoice. Raise ValidationError if they are invalid."""
+    if not upsert:
+        return lifecycle.NewInvoice(**InvoiceIn.checked(body, account=account))
+    data = InvoicePut.checked(body, account=account)
+    data.pop("reopen", None)
+    if missing := [name for name in _REQUIRED if name not in data]:
+        raise _required(missing)
+    return lifecycle.NewInvoice(**data)
+
+
+def number_of(body: Any) -> str:
+    """Return the canonical number of a row, or "" if it has none."""
+    number = body.get("invoice_number") if isinstance(body, Mapping) else None
+    return canonical(str(number)) if isinstance(number, str | int) else ""
+
+
+def known_numbers(account: Account, rows: Sequence[Any]) -> set[str]:
+    """Return the numbers of these rows that invoices have, also cancelled ones."""
+    numbers = {number_of(row) for row in rows}
+    known = Invoice.objects.for_account(account).filter(invoice_number__in=numbers).order_by()
+    return set(known.values_list("invoice_number", flat=True))
 
 
 def numbered(body: Any, number: str) -> Any:
@@ -43,8 +61,7 @@ def upsert(account: Account, actor: Actor, body: Any) -> tuple[Invoice, lifecycl
     if missing := [name for name in _REQUIRED if name not in data]:
         found = Invoice.objects.for_account(account).numbered(number).first() if number else None
         if found is None:
-            required = serializers.ErrorDetail(_("This field is required."), "required")
-            raise serializers.ValidationError({name: [required] for name in missing})
+            raise _required(missing)
         data |= {name: getattr(found, name) for name in missing}
     new = lifecycle.NewInvoice(**data)
     with refusals_as_problems():
@@ -53,3 +70,8 @@ def upsert(account: Account, actor: Actor, body: Any) -> tuple[Invoice, lifecycl
     if "amount_paid" in given and new.amount_paid < invoice.amount_paid:
         return invoice, outcome, {"amount_paid": {"given": new.amount_paid, "recorded": invoice.amount_paid}}
     return invoice, outcome, {}
+
+
+def _required(names: Sequence[str]) -> serializers.ValidationError:
+    required = serializers.ErrorDetail(_("This field is required."), "required")
+    return serializers.ValidationError({name: [required] for name in names})

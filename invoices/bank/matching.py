@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import transaction
 from django.db.models import F
 
 from inflow.accounts.models import Account
@@ -124,10 +125,11 @@ def _save(lines: Sequence[BankLine]) -> None:
     """Save the proposals of the lines that nobody has handled meanwhile."""
     for start in range(0, len(lines), _BATCH):
         some = lines[start : start + _BATCH]
-        locked = BankLine.objects.filter(pk__in=[line.pk for line in some], state__in=TO_DO).select_for_update()
-        still = set(locked.order_by("pk").values_list("pk", flat=True))
-        free = [line for line in some if line.pk in still]
-        BankLine.objects.bulk_update(free, ["state", "certainty", "proposals", "reason"], batch_size=500)
+        free = BankLine.objects.filter(pk__in=[line.pk for line in some], state__in=TO_DO)
+        with transaction.atomic():
+            still = set(free.select_for_update().order_by("pk").values_list("pk", flat=True))
+            changed = [line for line in some if line.pk in still]
+            BankLine.objects.bulk_update(changed, ["state", "certainty", "proposals", "reason"], batch_size=500)
 
 
 def _claim(books: Books, line: BankLine, proposals: Sequence[Proposal]) -> None:
@@ -281,11 +283,8 @@ def _payers(books: Books, line: BankLine, by_account: Iterable[uuid.UUID]) -> li
     found += [_Payer(debtor, "same_name", {}, len(same) == 1) for debtor in same]
     if not found and line.payer_name:
         for _score, key in books.names.similar(line.payer_name)[:3]:
-            found.append(
-                _Payer(
-                    books.debtors([key])[0], "similar_name", {"name": books.names.spelling(key, line.payer_name)}, False
-                )
-            )
+            params = {"name": books.names.spelling(key, line.payer_name)}
+            found.append(_Payer(books.debtors([key])[0], "similar_name", params, False))
     if not found:
         for _score, key in books.names.within(line.text)[:3]:
             found.append(_Payer(books.debtors([key])[0], "name_in_text", {}, False))

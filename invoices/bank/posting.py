@@ -95,9 +95,8 @@ def undo(account: Account, line_id: uuid.UUID, actor: Actor, *, reason: str = ""
     if line.state != LineState.POSTED or line.receipt_id is None:
         raise _decided()
     if line.deed == Deed.REVERSED:
-        raise Refused(
-            "line", "reversed", _("A reversal can't be undone. Record the payment again if the bank paid it.")
-        )
+        message = _("A reversal can't be undone. Record the payment again if the bank paid it.")
+        raise Refused("line", "reversed", message)
     if line.deed == Deed.RECORDED:
         ledger.void_payment(account, line.receipt_id, actor, reason=reason)  # `release` puts the line back
         return

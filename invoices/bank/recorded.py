@@ -1,4 +1,4 @@
-"""Payments that are recorded already: by hand or through the API for money that came in, and those a debit takes back."""
+"""Payments that are recorded already: those that a line is about, and those that a debit takes back."""
 
 import datetime as dt
 import uuid
@@ -42,10 +42,8 @@ class Payments:
         self._by_hand = _by_amount(by_hand)
         self._taken = _by_amount(taken)
         self._numbers = _numbers({receipt.pk for receipt in (*by_hand, *taken)})
-        self._lines = {
-            line.receipt_id: line
-            for line in BankLine.objects.filter(receipt__in=[one.pk for one in taken], amount__gt=0)
-        }
+        came = BankLine.objects.filter(receipt__in=[one.pk for one in taken], amount__gt=0)
+        self._lines = {line.receipt_id: line for line in came}
         self._used: set[uuid.UUID] = set()
 
     def link(self, line: BankLine, debtors: Collection[str]) -> Proposal | None:
@@ -105,7 +103,8 @@ class Payments:
         came = self._lines.get(receipt.pk)
         reasons = []
         references = {line.end_to_end, line.bank_reference} - {""}
-        if (came and references & {came.end_to_end, came.bank_reference}) or _is_in(receipt.reference, keys):
+        has_its_reference = came is not None and references & {came.end_to_end, came.bank_reference}
+        if has_its_reference or _is_in(receipt.reference, keys):
             reasons.append("returned_reference")
         if came and line.payer_account and came.payer_account == line.payer_account:
             reasons.append("returned_account")
@@ -126,10 +125,8 @@ def _by_amount(receipts: Sequence[Receipt]) -> dict[tuple[str, Decimal], list[Re
 def _numbers(receipt_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[str]]:
     """Return the numbers of the invoices that each payment pays."""
     found: dict[uuid.UUID, set[str]] = defaultdict(set)
-    rows = (
-        Allocation.objects.filter(receipt__in=receipt_ids).order_by().values_list("receipt", "invoice__invoice_number")
-    )
-    for receipt, number in rows.distinct():
+    rows = Allocation.objects.filter(receipt__in=receipt_ids).order_by()
+    for receipt, number in rows.values_list("receipt", "invoice__invoice_number").distinct():
         key = numbers.key(number)
         if not numbers.is_weak(key):
             found[receipt].add(key)

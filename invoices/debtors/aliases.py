@@ -27,16 +27,21 @@ def ids_of(debtor_id: uuid.UUID) -> list[uuid.UUID]:
 
 
 def lock(account: Account, debtor_id: uuid.UUID) -> Debtor:
-    """Lock and return the debtor with this id, or the one that replaces it. Raise `Debtor.DoesNotExist`."""
+    """Lock and return the debtor with this id, or the one that replaces it. Raise `Debtor.DoesNotExist`.
+
+    A merged debtor is never locked: whoever waits for the one that replaces it must hold no lock that others wait for.
+    """
+    rows = Debtor.objects.for_account(account)
     while True:
+        while merged_into := rows.values_list("merged_into", flat=True).get(pk=debtor_id):
+            debtor_id = merged_into
         before = transaction.savepoint()
-        debtor: Debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor_id)
+        debtor: Debtor = rows.select_for_update(no_key=True).get(pk=debtor_id)
         if debtor.merged_into_id is None:
             transaction.savepoint_commit(before)
             debtor.account = account
             return debtor
-        transaction.savepoint_rollback(before)  # releases the lock
-        debtor_id = debtor.merged_into_id
+        transaction.savepoint_rollback(before)  # it was merged meanwhile; this releases its lock
 
 
 def hold(debtor: Debtor) -> Debtor:

@@ -103,6 +103,8 @@ def _named(debtor: Debtor, keys: frozenset[str]) -> DebtorParty:
 
 def has_debtors_name(party: DebtorParty) -> bool:
     """Return True if the party is the one that the debtor itself is called after."""
+    if party.is_only:
+        return True
     debtor = party.debtor
     name = parties.of(debtor.name, debtor.company).key
     theirs = Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct()

@@ -110,15 +110,12 @@ def with_external_id(account: Account, external_id: str) -> Debtor | None:
     """Return the debtor with this id, or the one that replaced it."""
     rows = DebtorExternalId.objects.for_account(account).filter(external_id=external_id).select_related("debtor")
     row = rows.first()
-    return winner_of(account, row.debtor) if row else None
+    return _current(account, row.debtor) if row else None
 
 
-def winner_of(account: Account, debtor: Debtor) -> Debtor:
-    """Return the debtor that replaces a merged one, or the debtor itself."""
-    while debtor.merged_into_id:
-        debtor = Debtor.objects.get(pk=debtor.merged_into_id)
+def _current(account: Account, debtor: Debtor) -> Debtor:
     debtor.account = account
-    return debtor
+    return aliases.current(debtor)
 
 
 def _agreeing(debtor: Debtor | None, external_id: str, names: Names) -> Debtor:
@@ -166,7 +163,7 @@ def find(account: Account, names: Names, *, lacks_external_id: bool = False) -> 
     if any(row["form"] != party.form for row in rows):
         forms = debtor_parties.known_forms(account, party.base)
         rows = [row for row in rows if parties.is_same(party, Party(party.base, row["form"]), forms)]
-    owners = {row["debtor_id"]: winner_of(account, _debtor_of(row)) for row in rows}
+    owners = {row["debtor_id"]: _current(account, _debtor_of(row)) for row in rows}
     found = {debtor.pk: debtor for debtor in owners.values()}
     if lacks_external_id:
         for debtor_id in DebtorExternalId.objects.filter(debtor__in=found).values_list("debtor_id", flat=True):

@@ -38,12 +38,14 @@ from invoices.models import (
     CaseStatus,
     Contact,
     ContactCorrection,
+    CreditNote,
     Debtor,
     DebtorMerge,
     Escalation,
     Invoice,
     Promise,
     PromiseStatus,
+    Receipt,
 )
 
 UNDO_WITHIN = dt.timedelta(days=30)
@@ -60,6 +62,8 @@ _STAYING = frozenset(
         ("communications.consententry", "debtor"),
     }
 )
+# Models with the column `party`, which is empty for the debtor's own party.
+_OF_A_PARTY: tuple[type[Model], ...] = (Contact, ContactCorrection, Receipt, CreditNote)
 # Fields of the remaining debtor that a merge may change.
 _COMBINED = (
     *("opted_out_at", "answered_at", "unhandled_answers", "unhandled_since"),
@@ -366,7 +370,8 @@ def _move_back(done: DebtorMerge) -> None:
         model = apps.get_model(label)
         rows = model._default_manager.filter(**{column: done.winner}, pk__in=done.moved[key])
         rows.update(**{column: done.loser}, **_touched(model))
-    Contact.objects.filter(pk__in=stamped.get(_key(Contact, "party"), ())).update(party="")
+    for model in (Contact, Receipt, CreditNote):
+        model._default_manager.filter(pk__in=stamped.get(_key(model, "party"), ())).update(party="")
     newer = ContactCorrection.objects.filter(
         debtor=OuterRef("debtor"), kind=OuterRef("kind"), old=OuterRef("old"), party=""
     )
@@ -388,11 +393,11 @@ def _displace(model: type[Model], column: str, loser: Debtor, winner: Debtor) ->
 
 
 def _keep_parties(done: DebtorMerge) -> None:
-    """Store the party of contacts and corrections without one, where the merge would change or blur it."""
+    """Store the party of contacts, corrections and money without one, where the merge would change or blur it."""
     for debtor in (done.loser, done.winner):
         party = _party_to_keep(debtor, is_moving=debtor is done.loser)
-        for model in (Contact, ContactCorrection) if party else ():
-            rows = model.objects.filter(debtor=debtor, party="")
+        for model in _OF_A_PARTY if party else ():
+            rows = model._default_manager.filter(debtor=debtor, party="")
             ids = sorted(rows.order_by().values_list("pk", flat=True))
             if ids:
                 done.moved.setdefault(_key(model, "party"), []).extend(_json(pk) for pk in ids)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from django.db import transaction
+from django.db.models import OuterRef
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -22,8 +23,12 @@ from invoices.documents import contents, storage
 from invoices.errors import NotFound, Refused
 from invoices.models import Document, DocumentKind, Invoice
 
-_UNSAFE = re.compile(r"[^\w.+-]+")
+# ASCII characters that a file name should not have, in a form that PostgreSQL reads alike.
+UNSAFE = r"""[ !"#$%&'()*,/:;<=>?@\[\\\]^`{|}~]+"""
+_unsafe = re.compile(UNSAFE)
 _EXTENSIONS = {DocumentKind.PDF: "pdf", DocumentKind.UBL: "xml"}
+# The current document of the outer query's invoice.
+CURRENT = Document.objects.filter(invoice=OuterRef("pk"), superseded_at=None)
 MEDIA_TYPES = {DocumentKind.PDF: "application/pdf", DocumentKind.UBL: "application/xml"}
 
 
@@ -42,11 +47,14 @@ def attach(
         raise NotFound
     checked = contents.check(content, kind)
     digest = hashlib.sha256(content).hexdigest()
+    same: Document | None = Document.objects.filter(invoice=invoice_id, superseded_at=None, sha256=digest).first()
+    if same:
+        return same
     stored_as = storage.save(storage.new_name(account.pk, _EXTENSIONS[checked.kind]), content)
     with account_scope(account):
         invoice = _lock(account, invoice_id)
         current = of(invoice)
-        if current and current.sha256 == digest:
+        if current and current.sha256 == digest:  # meanwhile
             return current
         if current:
             current.superseded_at = timezone.now()
@@ -100,13 +108,13 @@ def file_name(number: str, kind: str) -> str:
 
 
 def stem(number: str) -> str:
-    return _UNSAFE.sub("-", number).strip(".-") or "invoice"
+    return _unsafe.sub("-", number).strip(".-") or "invoice"
 
 
-def response(document: Document, number: str) -> HttpResponse | None:
-    """Return a response that makes a browser save the document, never show it. Return None if its file was deleted."""
-    data = storage.read(document)
-    if data is None:
+def response(document: Document | None, number: str) -> HttpResponse | None:
+    """Return a response that makes a browser save the document, never show it. Return None if there is no file."""
+    data = storage.read(document) if document else None
+    if document is None or data is None:
         return None
     kind = DocumentKind(document.kind)
     headers = {

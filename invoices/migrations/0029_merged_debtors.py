@@ -95,6 +95,26 @@ class Migration(migrations.Migration):
                 max_length=231,
             ),
         ),
+        migrations.AddField(
+            model_name="receipt",
+            name="party",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                help_text="The key of its party, if it came from a merged debtor and was recorded on no invoice.",
+                max_length=231,
+            ),
+        ),
+        migrations.AddField(
+            model_name="creditnote",
+            name="party",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                help_text="The key of its party, if it came from a merged debtor and was issued for no invoice.",
+                max_length=231,
+            ),
+        ),
         migrations.AddConstraint(
             model_name="contactcorrection",
             constraint=models.UniqueConstraint(

@@ -59,7 +59,6 @@ class BankFile(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name = _lazy("bank file")
         ordering = ["-created_at", "-id"]
         constraints = [models.CheckConstraint(condition=Q(state__in=FileState.values), name="bank_file_state_is_known")]
         indexes = [
@@ -98,7 +97,6 @@ class BankStatement(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name = _lazy("bank statement")
         ordering = ["-to_date", "-from_date", "-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["account", "fingerprint"], name="a_bank_statement_is_stored_once"),
@@ -196,7 +194,6 @@ class BankLine(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name = _lazy("bank line")
         ordering = ["-day", "-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["account", "base", "ordinal"], name="a_bank_line_is_stored_once"),

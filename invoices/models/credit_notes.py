@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
 from invoices import money
+from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
 from invoices.models.debtors import Debtor
 from invoices.models.invoices import MAX_NUMBER, Invoice
@@ -44,6 +45,12 @@ class CreditNote(models.Model):
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=10, choices=CreditNoteStatus, default=CreditNoteStatus.STANDING)
     unallocated = models.DecimalField(max_digits=18, decimal_places=3, help_text=_lazy("The debtor's credit."))
+    party = models.CharField(
+        max_length=MAX_KEY,
+        blank=True,
+        db_default="",
+        help_text=_lazy("The key of its party, if it came from a merged debtor and was issued for no invoice."),
+    )
     recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
     voided_at = models.DateTimeField(null=True, help_text=_lazy("The account's time."))
     created_at = models.DateTimeField(default=timezone.now)

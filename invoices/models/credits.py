@@ -3,6 +3,7 @@
 from django.db import models
 
 from inflow.accounts.models import Account
+from invoices.debtors import parties
 from invoices.models.base import AccountQuerySet
 from invoices.models.credit_notes import CreditNote
 from invoices.models.debtors import Debtor
@@ -13,7 +14,8 @@ from invoices.models.payments import Receipt
 class Credit(models.Model):
     """The unallocated part of a receipt or of a credit note: a database view of those that have one.
 
-    `invoice` is the one that it was recorded on or issued for. It decides the party that the credit belongs to.
+    `invoice` is the one that it was recorded on or issued for. It decides the party that the credit belongs to. Without
+    an invoice, this is `party`, or the debtor's own if that is empty.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -29,6 +31,7 @@ class Credit(models.Model):
     day = models.DateField()
     recorded_at = models.DateTimeField()
     created_at = models.DateTimeField()
+    party = models.CharField(max_length=parties.MAX_KEY)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 

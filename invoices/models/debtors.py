@@ -153,7 +153,11 @@ class Contact(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(email="", phone=""), name="a_contact_has_an_address"),
         ]
-        indexes = [models.Index(fields=["debtor", "position"], name="contact_of_a_debtor")]
+        indexes = [
+            models.Index(fields=["debtor", "position"], name="contact_of_a_debtor"),
+            models.Index(fields=["account", "email"], name="contact_by_email", condition=~Q(email="")),
+            models.Index(fields=["account", "phone"], name="contact_by_phone", condition=~Q(phone="")),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email or self.phone

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
 from invoices import money
+from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
 from invoices.models.credit_notes import CreditNote
 from invoices.models.debtors import Debtor
@@ -51,6 +52,12 @@ class Receipt(models.Model):
     bank_id = models.CharField(max_length=100, blank=True, help_text=_lazy("The bank's identifier of the transfer."))
     status = models.CharField(max_length=10, choices=ReceiptStatus, default=ReceiptStatus.STANDING)
     unallocated = models.DecimalField(max_digits=18, decimal_places=3, help_text=_lazy("The debtor's credit."))
+    party = models.CharField(
+        max_length=MAX_KEY,
+        blank=True,
+        db_default="",
+        help_text=_lazy("The key of its party, if it came from a merged debtor and was recorded on no invoice."),
+    )
     recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
     created_at = models.DateTimeField(default=timezone.now)
 

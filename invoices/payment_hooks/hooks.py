@@ -14,22 +14,35 @@ from invoices.models import HookKind, PaymentHook
 MIN_SECRET, MAX_SECRET = 20, 200
 
 
-def create(account: Account, kind: HookKind, secret: str = "") -> tuple[PaymentHook, str]:
-    """Create a hook. Return it with its secret: the one that Stripe shows, or a new one for other systems."""
-    secret = _secret(kind, secret)
-    return PaymentHook.objects.create(account=account, kind=kind, sealed_secret=encrypt(secret)), secret
+def create(account: Account, kind: HookKind) -> tuple[PaymentHook, str]:
+    """Create a hook. Return it with its new secret, or without one for Stripe, which makes the secret itself."""
+    secret = _new_secret() if kind == HookKind.HMAC else ""
+    sealed = encrypt(secret) if secret else ""
+    return PaymentHook.objects.create(account=account, kind=kind, sealed_secret=sealed), secret
 
 
 def rotate(hook: PaymentHook, secret: str = "") -> str:
-    """Replace the secret and return the new one. Reports that are signed with the old one are refused from now on."""
-    secret = _secret(HookKind(hook.kind), secret)
+    """Replace the secret by a new one, or by the given one that Stripe made. Return it. Reports that are signed with
+    the old one are refused from now on. Raise `Refused` if the given one can't be Stripe's."""
+    if hook.kind == HookKind.STRIPE:
+        _check(secret)
+    else:
+        secret = _new_secret()
     hook.sealed_secret = encrypt(secret)
     hook.save(update_fields=["sealed_secret"])
     return secret
 
 
 def secret_of(hook: PaymentHook) -> str:
-    return decrypt(hook.sealed_secret)
+    """Return the secret, or an empty string if there is none yet."""
+    return decrypt(hook.sealed_secret) if hook.sealed_secret else ""
+
+
+def reencrypt(hook: PaymentHook) -> None:
+    """Encrypt the secret again with the first of FIELD_KEYS."""
+    if hook.sealed_secret:
+        hook.sealed_secret = encrypt(decrypt(hook.sealed_secret))
+        hook.save(update_fields=["sealed_secret"])
 
 
 def address(hook: PaymentHook) -> str:
@@ -37,9 +50,11 @@ def address(hook: PaymentHook) -> str:
     return settings.BASE_URL + reverse("payment-hook", args=[hook.token])
 
 
-def _secret(kind: HookKind, given: str) -> str:
-    if kind == HookKind.HMAC:
-        return f"whsec_{secrets.token_urlsafe(32)}"
-    if not (MIN_SECRET <= len(given) <= MAX_SECRET and given.isascii() and given.isprintable() and " " not in given):
+def _new_secret() -> str:
+    return f"whsec_{secrets.token_urlsafe(32)}"
+
+
+def _check(secret: str) -> None:
+    is_plain = secret.isascii() and secret.isprintable() and " " not in secret
+    if not is_plain or not MIN_SECRET <= len(secret) <= MAX_SECRET:
         raise Refused("secret", "invalid", _("Enter the signing secret that Stripe shows for the endpoint (whsec_…)."))
-    return given

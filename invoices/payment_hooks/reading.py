@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from inflow.accounts.models import Account
-from inflow.api.fields import ChoiceField, DateField, MoneyField, StrictSerializer, TextField, UUIDField
+from inflow.api.fields import MAX_DIGITS, ChoiceField, DateField, MoneyField, StrictSerializer, TextField, UUIDField
 from invoices import money
 from invoices.models import HookKind, ReportKind
 from invoices.payment_hooks.errors import UnreadableReport
@@ -16,6 +16,7 @@ from invoices.payment_hooks.errors import UnreadableReport
 # Stripe's own list differs from ISO 4217: it writes ISK and UGX with two decimals, and MGA without.
 _STRIPE_WITHOUT_DECIMALS = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())  # noqa: SIM905
 _STRIPE_THREE_DECIMALS = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
+_MAX_DECIMALS = 3
 _PAID = {
     "checkout.session.completed": "amount_total",
     "checkout.session.async_payment_succeeded": "amount_total",
@@ -30,7 +31,7 @@ _TAKEN_BACK = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a provider reports. `payment_id` is the same in all reports about one payment."""
+    """A report of a provider. `payment_id` is the same in all reports about one payment."""
 
     event_id: str
     payment_id: str
@@ -63,8 +64,12 @@ def read(kind: str, data: Any, account: Account) -> Report | None:
     if not isinstance(data, Mapping):
         raise UnreadableReport("The body must be a JSON object.")
     report = _of_stripe(data, account) if kind == HookKind.STRIPE else _of_others(data, account)
-    if report and report.currency not in money.EXPONENTS:
+    if report is None:
+        return None
+    if report.currency not in money.EXPONENTS:
         raise UnreadableReport("currency must be a code of ISO 4217, such as AED.")
+    if money.digits(report.amount) > MAX_DIGITS or money.decimals(report.amount) > _MAX_DECIMALS:
+        raise UnreadableReport("amount has too many digits.")
     return report
 
 
@@ -106,7 +111,7 @@ def _of_stripe(event: Mapping[str, Any], account: Account) -> Report | None:
         return None
     event_id, own_id, created = _text(event, "id"), _text(row, "id"), event.get("created")
     amount, currency = row.get(name), _text(row, "currency").upper()
-    if not (event_id and own_id and currency and isinstance(amount, int) and isinstance(created, int)):
+    if not (event_id and own_id and currency and type(amount) is int and type(created) is int):
         raise UnreadableReport("The event lacks its id, amount, currency or time.")
     if amount <= 0:  # such as a checkout that a voucher covers
         return None

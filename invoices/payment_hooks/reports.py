@@ -38,7 +38,8 @@ def receive(hook: PaymentHook, report: Report) -> PaymentReport:
             PaymentHook.objects.select_for_update(no_key=True, of=("self",)).select_related("account").get(pk=hook.pk)
         )
         PaymentHook.objects.filter(pk=hook.pk).update(last_used_at=timezone.now())
-        if known := PaymentReport.objects.filter(hook=hook, event_id=report.event_id).first():
+        known: PaymentReport | None = PaymentReport.objects.filter(hook=hook, event_id=report.event_id).first()
+        if known:
             return known
         stored = PaymentReport(
             account=hook.account,

@@ -25,7 +25,7 @@ from tests.plans import watched
 ROWS = 3_000
 SMALL = {"accounts_account", "accounts_apikey", "communications_policystep", "communications_reminderpolicy"}
 SMALL |= {"communications_address", "communications_communication", "webhooks_subscription", "webhooks_eventcounter"}
-SMALL |= {"communications_collectionsettings", "invoices_calendarrule"}
+SMALL |= {"communications_collectionsettings", "communications_copy", "invoices_calendarrule", "invoices_contact"}
 PAGE = 50
 PARTS = 7  # statuses there are
 FILTERS = [

@@ -1,7 +1,7 @@
 """What must hold of a message at the moment at which it passes its gate, reckoned from the ledger's lines."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +9,10 @@ from django.db.models import Sum
 
 from communications.contacts import addresses
 from communications.content import phrases
-from communications.models import Communication, Kind, Medium
+from communications.models import Communication, Copy, Kind, Medium
 from communications.schedule import ladder, one_off
-from invoices.debtors import debtor_parties
-from invoices.models import Allocation, Invoice, Receipt
+from invoices.debtors import contacts, debtor_parties, parties
+from invoices.models import Allocation, Contact, Invoice, Receipt
 
 OPEN = ("new", "overdue", "disputed", "on_hold")
 Sums = dict[str, Decimal]
@@ -27,6 +27,7 @@ def check(rows: Sequence[Communication]) -> None:
     by_person = one_off.is_by_person(first)
     assert ladder.place(first.invoice, ladder.rules_of(first.account)).next_opening(now) == now, first
     invoices = {each.pk: each for each in Invoice.objects.filter(debtor=first.debtor_id)}
+    _check_copies(rows)
     if first.kind == Kind.THANK_YOU:
         assert (len(rows), invoices[first.invoice_id].status) == (1, "paid"), first
         return
@@ -64,11 +65,50 @@ def _named(first: Communication, invoices: list[Invoice]) -> list[Any]:
     for invoice in invoices:
         invoice.account = account
         same = invoice.party in parties[first.invoice.party]
+        own = addresses.invoice_address(first.invoice, first.channel)
+        recipient = first.recipient if own else ""
+        named = _further(first.invoice, first) <= _further(invoice, first) | {recipient}
         if invoice.pk == first.invoice_id or (
-            same and addresses.invoice_address(invoice, first.channel) == first.recipient
+            same and named and addresses.invoice_address(invoice, first.channel) == recipient
         ):
             found.append(invoice.pk)
     return found
+
+
+def _further(invoice: Invoice, first: Communication) -> set[str]:
+    """The addresses that an invoice names besides its own, of those who receive messages of this kind."""
+    by = "email" if first.channel == "email" else "phone"
+    own = addresses.invoice_address(invoice, first.channel)
+    wanted = [each for each in invoice.contacts if not each.get("receives") or first.kind in each["receives"]]
+    corrections = contacts.corrections_of(invoice.debtor) if contacts.is_named(invoice) else {}
+    return {contacts.corrected(by, each.get(by) or "", corrections) for each in wanted} - {own, ""}
+
+
+def addresses_of(entries: Iterable[dict[str, Any]]) -> set[str]:
+    """All addresses of some contacts, in normal form."""
+    return {contacts.normalise(by, each.get(by) or "") for each in entries for by in ("email", "phone")} - {""}
+
+
+def has_name(invoice: Invoice) -> bool:
+    """The invoice's party has the debtor's name, or is its only one."""
+    stored = Invoice.objects.filter(debtor=invoice.debtor_id).values_list("party", flat=True)
+    own = parties.of(invoice.debtor.name, invoice.debtor.company).key
+    groups = debtor_parties.groups(invoice.account, {own, *stored})
+    return invoice.party in groups[own] or len({groups[key] for key in stored}) == 1
+
+
+def _check_copies(rows: Sequence[Communication]) -> None:
+    """Each copy goes to an address that each of the message's invoices was given, or to a contact of the debtor."""
+    first = rows[0]
+    copies = list(Copy.objects.filter(message_id=first.message_id))
+    assert bool(copies) == first.has_copies, first
+    assert len({copy.recipient for copy in copies}) == len(copies) != 1, first
+    others = addresses_of(Contact.objects.filter(debtor=first.debtor_id).values()) if has_name(first.invoice) else set()
+    for copy in copies:
+        record = addresses.record_of(first.account, copy.channel, copy.recipient)
+        assert not (record and (record.opted_out_at or record.invalid_at)), copy
+        for row in rows:
+            assert copy.recipient in {first.recipient, *_further(row.invoice, first), *others}, (row, copy)
 
 
 def _credit(first: Communication) -> Sums:

@@ -90,7 +90,7 @@ class _Scripted(channels.Transports):
         raise DeliveryRefused(f"{refusing.kind} refused", refusing.kind)
 
 
-_capture, _hand_over, _claim = sender.capture, sender.hand_over, gate.claim
+_capture, _hand_over, _claim, _send_copy = sender.capture, sender.hand_over, gate.claim, sender.send_copy
 
 
 def _checked_claim(communication_id: uuid.UUID, **given: Any) -> list[Communication]:
@@ -127,6 +127,10 @@ def _scripted_hand_over(
     return _hand_over(rows, owner, _Scripted() if owner.pk in POST.refusing else transports, permit)
 
 
+def _scripted_send_copy(copy_id: uuid.UUID, *, owner: Account, transports: channels.Transports, **given: Any) -> None:
+    _send_copy(copy_id, owner=owner, transports=_Scripted() if owner.pk in POST.refusing else transports, **given)
+
+
 def install(patch: pytest.MonkeyPatch) -> None:
     """For one test: what leaves goes this way."""
     POST.refusing.clear()
@@ -134,5 +138,6 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gate, "claim", _checked_claim)
     patch.setattr(sender, "capture", _scripted_capture)
     patch.setattr(sender, "hand_over", _scripted_hand_over)
+    patch.setattr(sender, "send_copy", _scripted_send_copy)
     for module in (sender, clock, gate, forecast, lifecycle):
         patch.setattr(module, "log", _Noting(module.log))

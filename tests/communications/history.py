@@ -7,7 +7,7 @@ import uuid
 from collections import Counter, defaultdict
 from decimal import Decimal
 
-from communications.models import CONTACTED, LEFT_US, Communication, Kind, State
+from communications.models import CONTACTED, LEFT_US, Communication, Copy, Kind, State
 from communications.schedule import ladder, limits, policies
 from inflow.accounts.models import Account
 from invoices import derivation, ledger, lifecycle
@@ -15,6 +15,7 @@ from invoices.models import (
     OPEN,
     Allocation,
     CaseStatus,
+    Contact,
     Escalation,
     Invoice,
     Payment,
@@ -25,7 +26,7 @@ from invoices.models import (
 from invoices.models.identities import ContactCorrection
 from tests import make
 from tests.api.client import caller
-from tests.communications import handing_over
+from tests.communications import at_gate, handing_over
 
 WEEK = dt.timedelta(hours=168)
 # What an invoice was told of when its own turn was changed: then its steps may lie closer.
@@ -50,6 +51,7 @@ def check(account: Account, *, in_turn: bool = True) -> None:
     _kept_caps(account)
     _named_only_their_own(account)
     _wrote_to_their_own_addresses(account)
+    _wrote_to_each_once(account)
     _balances(account)
     _was_let_alone(account)
     _told_once(account)
@@ -234,7 +236,8 @@ def _named_only_their_own(account: Account) -> None:
         assert len({(row.recipient, row.debtor_id) for row in together}) == 1, message_id
         keys = {row.invoice.party for row in together}
         assert len(keys) == 1, (message_id, keys)
-        said = _without_links(f"{first.subject} {first.body} {first.html}")
+        texts = [first, *Copy.objects.filter(message_id=message_id)]
+        said = _without_links(" ".join(f"{each.subject} {each.body} {each.html}" for each in texts))
         for invoice in invoices:
             if invoice.party not in keys or invoice.debtor_id != first.debtor_id:
                 assert not re.search(rf"\b{invoice.invoice_number}\b", said), message_id
@@ -243,13 +246,33 @@ def _named_only_their_own(account: Account) -> None:
 
 
 def _wrote_to_their_own_addresses(account: Account) -> None:
-    """To what an invoice of the same debtor and party was given, or what staff replaced it by."""
-    rows = Communication.objects.for_account(account).filter(sent_at__isnull=False).select_related("invoice")
+    """To what an invoice of the debtor and party was given, what staff replaced it by, or the debtor's contacts."""
+    rows = Communication.objects.for_account(account).filter(sent_at__isnull=False).select_related("invoice__debtor")
     for row in rows:
         theirs = Invoice.objects.filter(debtor=row.debtor_id, party=row.invoice.party)
         given = {address for pair in theirs.values_list("debtor_email", "debtor_phone") for address in pair}
-        replaced = ContactCorrection.objects.filter(debtor=row.debtor_id).values_list("new", flat=True)
-        assert row.recipient in given | set(replaced), row
+        replaced = set(ContactCorrection.objects.filter(debtor=row.debtor_id).values_list("new", flat=True))
+        named = at_gate.addresses_of(row.invoice.contacts)
+        others = at_gate.addresses_of(Contact.objects.filter(debtor=row.debtor_id).values())
+        if not at_gate.has_name(row.invoice):
+            others = set()
+        assert row.recipient in given | replaced | named | others, row
+        for copy in Copy.objects.filter(message_id=row.message_id):
+            assert copy.recipient in given | replaced | named | others, (row, copy)
+
+
+def _wrote_to_each_once(account: Account) -> None:
+    """No address got the same step twice, and each copy has a result."""
+    reached = Counter[object]()
+    for row in Communication.objects.for_account(account).filter(sent_at__isnull=False):
+        to = [(row.recipient, row.status)]
+        if row.has_copies:
+            to = list(Copy.objects.filter(message_id=row.message_id).values_list("recipient", "status"))
+            assert to
+        step = row.step if row.step is not None else row.pk
+        reached.update((row.invoice_id, row.round, step, row.kind, each) for each, status in to if status in CONTACTED)
+    assert not reached or max(reached.values()) == 1, reached.most_common(1)
+    assert not Copy.objects.for_account(account).filter(status="sending").exists()
 
 
 def _balances(account: Account) -> None:

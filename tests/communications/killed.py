@@ -20,6 +20,7 @@ import django
 Line = tuple[str, int]
 MODULES = (
     "communications/delivery/sender.py",
+    "communications/delivery/copy_gate.py",
     "communications/channels/email.py",
     "communications/delivery/status_updates.py",
 )

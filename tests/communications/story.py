@@ -16,13 +16,13 @@ from communications.channels import Refusal
 from communications.delivery import manual, sender, status_updates
 from communications.delivery.status_updates import StatusUpdate
 from communications.engine import clock
-from communications.models import CollectionSettings, Communication, State
+from communications.models import CollectionSettings, Communication, Copy, State
 from communications.schedule import policies
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle
 from invoices.cases import cases
 from invoices.debtors import debtors
-from invoices.models import OPEN, Debtor, Escalation, Invoice, Receipt, Status
+from invoices.models import OPEN, Contact, Debtor, Escalation, Invoice, Receipt, Status
 from tests import make
 from tests.api.client import PLENTY
 from tests.communications import handing_over
@@ -53,6 +53,8 @@ MOVES += ["tick", "ticks", "miss", "minutes", "hours", "days", "days", "weeks"]
 PHONE, OTHER_PHONE = "+971501234567", "+971507654321"
 # Companies that share mailboxes and phones; one is spelled in two ways.
 COMPANIES = ("Gulf Trading LLC", "Gulf Trading L.L.C.", "Gulf Trading FZE", "Oryx LLC")
+# The kinds of messages that a contact receives. Empty: all.
+RECEIVES: tuple[list[str], ...] = ([], [], ["final_notice"], ["reminder", "manual"])
 REFUSALS = (Refusal.OURS, Refusal.OURS, Refusal.MAILBOX, Refusal.ADDRESS, None)
 Story = list[tuple[str, int]]
 STORIES = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 10_000)), min_size=5, max_size=16)
@@ -116,7 +118,7 @@ class Teller:
         if move in ("create", "arrive"):
             late = -(number % 40) - 1 if move == "arrive" else number % 40
             due = today + dt.timedelta(days=late)
-            make.invoice(
+            invoice = make.invoice(
                 account,
                 invoice_number=f"N{next(self.numbers):04}",
                 due_date=due,
@@ -127,6 +129,7 @@ class Teller:
                 currency="USD" if number % 5 == 0 else "AED",
                 amount_paid=100 if number % 11 == 0 else 0,
             )
+            self._give_contacts(invoice, number)
         elif move in ("tick", "ticks"):
             for _ in range(1 if move == "tick" else 3):
                 look(account)
@@ -155,6 +158,21 @@ class Teller:
             self._work(move, number, today)
         else:
             self._change(move, number, today)
+
+    def _give_contacts(self, invoice: Invoice, number: int) -> None:
+        """The invoice names more people than one, and so does its debtor."""
+        if number % 4 == 0:
+            named = [
+                {"email": invoice.debtor_email, "phone": invoice.debtor_phone, "language": "ar" if number % 8 else ""},
+                {"email": f"Contact{number % 3}@example.com", "receives": RECEIVES[number % len(RECEIVES)]},
+            ]
+            Invoice.objects.filter(pk=invoice.pk).update(contacts=named)
+        if number % 5 == 0 and invoice.debtor.contacts.count() < 3:
+            where = {"email": f"other{number % 4}@example.com", "phone": PHONE if number % 2 else ""}
+            kinds, position = RECEIVES[number % len(RECEIVES)], invoice.debtor.contacts.count()
+            Contact.objects.create(
+                account=self.account, debtor=invoice.debtor, position=position, receives=kinds, **where
+            )
 
     def _hear(self, move: str, number: int) -> None:
         verbs: dict[str, Callable[..., Debtor]] = {
@@ -201,11 +219,18 @@ class Teller:
         row = _one(rows[:5], number)
         if row is None:
             return
-        known_as = channels.mail_id(row.message_id)  # it was captured, and has no id there
-        Communication.objects.filter(message_id=row.message_id).update(provider_id=known_as)
         kind = (Refusal.ADDRESS, Refusal.MAILBOX, Refusal.OURS, Refusal.MAILBOX, Refusal.OPTED_OUT)[number % 5]
         state = State.BOUNCED if move == "bounce" else State.DELIVERED
-        status_updates.apply(self.account, row.channel, StatusUpdate(known_as, state, row.message_id, "reported", kind))
+        copies = Copy.objects.filter(message_id=row.message_id).order_by("position").values_list("pk", flat=True)
+        # All copies have the same fate, or only some.
+        reported = list(copies)[number % 2 :: number % 3 % 2 + 1] if row.has_copies else [row.message_id]
+        for pk in reported:
+            known_as = channels.mail_id(pk)  # it was captured, and has no id there
+            if row.has_copies:
+                Copy.objects.filter(pk=pk).update(provider_id=known_as)
+            else:
+                Communication.objects.filter(message_id=pk).update(provider_id=known_as)
+            status_updates.apply(self.account, row.channel, StatusUpdate(known_as, state, pk, "reported", kind))
 
     def _refuse(self, move: str, number: int) -> None:
         refusing = None

@@ -15,6 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from communications.inbound import replies
+from communications.inbound.inbox import Mail
 from communications.models import Communication, Reply
 from communications.portal import links
 from inflow import masking
@@ -137,7 +138,7 @@ def test_a_quoted_link_is_stored_whole_and_shown_to_nobody(account: Account, quo
     link = page_of(row)
     token = link.rpartition("/")[2]
     said = quote.format(link=link, token=token, encoded=link.replace(":", "%3A").replace("/", "%2F"))
-    reply = replies.receive(account, "email", row.recipient, said, "m-1", answered=row)
+    reply = replies.receive(account, "email", row.recipient, said, "m-1", answered=Mail(row))
     assert reply
     reply.refresh_from_db()
     assert token in reply.whole_text

@@ -14,6 +14,7 @@ from communications.contacts import addresses, consent
 from communications.delivery import sender
 from communications.engine import clock
 from communications.inbound import replies
+from communications.inbound.inbox import Mail
 from communications.models import Address, Communication, ConsentEntry
 from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
@@ -290,7 +291,7 @@ def test_an_answer_is_about_the_invoices_of_its_own_party(account: Account, mail
     rows = {row.invoice_id: row for row in send_all(account)}
     for invoice in (alpha, beta):
         row = rows[invoice.pk]
-        reply = replies.receive(account, "email", MAILBOX, "We look into it", f"id-{row.pk}", answered=row)
+        reply = replies.receive(account, "email", MAILBOX, "We look into it", f"id-{row.pk}", answered=Mail(row))
         assert reply
         assert [each.pk for each in replies.open_invoices(reply)] == [invoice.pk]
 

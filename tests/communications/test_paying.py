@@ -42,7 +42,8 @@ def pay(visitor: Client, invoice: Invoice, path: str = "") -> Any:
 
 def amount_of(answer: Any) -> str:
     assert answer.status_code == 302
-    return parse_qs(urlsplit(answer["Location"]).query)["amount"][0]
+    amount: str = parse_qs(urlsplit(answer["Location"]).query)["amount"][0]
+    return amount
 
 
 def test_the_click_leads_to_the_provider_with_the_balance_of_the_moment(

@@ -68,6 +68,10 @@ BEYOND_THE_SCHEMA = {
     "unknown_member": "assignee is a member of the account",
     "live_account": "a clock is a test account's",
     "not_forward": "goes by the clock and by what is there",
+    "empty": "a document is not empty",
+    "not_a_document": "a document is a PDF, whose structure no schema describes",
+    "no_xml": "a document is XML",
+    "no_ubl": "a document is a UBL invoice",
     "out_of_range": "a moment of the calendar's middle",
 }
 

@@ -34,7 +34,7 @@ def test_a_422_names_each_field_with_code_and_message(api: Caller) -> None:
         ("target_url", "invalid"),
         ("events.1", "invalid_choice"),
     ]
-    assert problem["detail"] == problem["errors"][0]["message"]
+    assert problem["detail"] == " ".join(error["message"] for error in problem["errors"])
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,12 @@ def test_no_key_and_no_secret_is_ever_echoed(account: Account, api: Caller) -> N
     for answer in answers:
         for hidden in (key, key[7:], digest, secret, webhook.sealed_secret):
             assert hidden.encode() not in answer.body
+
+
+def test_the_detail_names_every_faulty_field(api: Caller) -> None:
+    body = {"invoice_number": "", "debtor_name": "Sara", "amount": "much", "currency": "AED", "colour": "red"}
+    detail = is_problem(api.post("invoices", body), 422)["detail"]
+    assert all(f"{name}: " in detail for name in ("invoice_number", "amount", "due_date", "colour"))
+    many = is_problem(api.post("invoices", {f"unknown_{number}": 1 for number in range(30)}), 422)["detail"]
+    assert many.count("There is no such field.") <= 10
+    assert "more." in many

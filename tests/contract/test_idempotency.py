@@ -15,7 +15,7 @@ from inflow.accounts.models import Account
 from inflow.api.models import IdempotentAnswer
 from inflow.api.tasks import forget_idempotency_keys
 from invoices.models import Invoice, Payment
-from invoices.signals import invoice_created
+from invoices.signals import invoices_created
 from tests import make
 from tests.api.client import Answer, Caller, caller, is_problem
 from tests.parallel import at_once
@@ -255,11 +255,11 @@ def test_a_crash_between_effect_and_answer_leaves_neither_and_the_key_usable() -
 
 def _during(act: Callable[..., None], call: Callable[[], Answer]) -> Answer:
     """The answer of `call`, `act` being one more listener of the change, after those of ours."""
-    invoice_created.connect(act)
+    invoices_created.connect(act)
     try:
         return call()
     finally:
-        invoice_created.disconnect(act)
+        invoices_created.disconnect(act)
 
 
 @pytest.mark.django_db(transaction=True)

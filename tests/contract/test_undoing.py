@@ -6,7 +6,7 @@ import pytest
 
 from inflow.accounts.models import Account
 from invoices import ledger
-from invoices.api import representation
+from invoices.api import receipt_representation
 from invoices.models import Escalation, Receipt, Reversal
 from tests import make
 from tests.api.client import Caller, caller, is_problem
@@ -161,7 +161,7 @@ def test_a_receipt_names_what_it_pays(account: Account, api: Caller, invoice: st
     second = make.overdue_invoice(account, amount=500)
     payment = paid(api, invoice, 1_600)
     ledger.apply_credit(account, second.pk, make.API, key=uuid.uuid4())
-    shown = representation.of_receipt(Receipt.objects.get(pk=payment))
+    shown = receipt_representation.of_receipt(Receipt.objects.get(pk=payment))
     assert {line["invoice_number"]: line["amount"] for line in shown["allocations"]} == {
         make.again(second).invoice_number: 500,
         api.get(f"invoices/{invoice}").json["invoice_number"]: 1_000,

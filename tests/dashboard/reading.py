@@ -10,7 +10,7 @@ from invoices.money import EXPONENTS
 _NAMES = (
     "InFlow API URL HTTP HTTPS HTML JSON POST CSV XLSX PDF PNG JPEG IBAN SMS WhatsApp Zapier Twilio ERP ISO IANA ASCII "
     "UTC SID MG HX AD AE SH curl Standard Webhooks YYYY MM DD Asia Dubai TOTP Excel Windows Zap REST hook hookUrl "
-    "Idempotency Key esc"
+    "Idempotency Key esc Stripe UBL PINT ZATCA XML ZIP SHA openssl"
 )
 KNOWN = {*_NAMES.split(), *EXPONENTS}
 # Data: what a person or a machine called so. A page isolates it where its direction may differ from the text's.

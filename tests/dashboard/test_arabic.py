@@ -27,7 +27,7 @@ ARABIC = {"Accept-Language": "ar-AE,ar;q=0.9,en;q=0.8"}
 # Of the matrix, what answers a script or a POST alone, or with a file.
 NOT_READ = (
     *("jsi18n", "autocomplete", "search", "communications_messagetemplate_reset"),
-    *("invoices_debtor_statement", "invoices_import_template", "invoices_import_refused"),
+    *("invoices_debtor_statement", "invoices_import_template", "invoices_import_refused", "invoices_invoice_document"),
 )
 # What people and machines of this world are called, where a page has no reason to isolate it.
 # What a file says, and how it is called.

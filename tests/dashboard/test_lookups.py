@@ -32,7 +32,7 @@ DECLARED = {
     "communications.address": {"state", "channel"},
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
-    "invoices.debtor": {"credit"},
+    "invoices.debtor": {"credit", "owner", "state", "tag"},
     "invoices.difference": {"kind", "status", "list__id__exact"},
     "invoices.openitemslist": {"source"},
     "invoices.escalation": {"status", "whose", "level", "reason"},

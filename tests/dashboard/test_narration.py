@@ -73,6 +73,9 @@ SAMPLE_PARAMS: dict[str, object] = {
     "contact": "email",
     "old": "old@falcon.example",
     "new": "pay@falcon.example",
+    "file": "INV-7.pdf",
+    "provider": "hmac",
+    "report": "refund",
 }
 
 

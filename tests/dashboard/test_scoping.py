@@ -8,7 +8,7 @@ from django.test import Client
 
 from inflow.accounts.models import ApiKey, Invitation
 from inflow.accounts.roles import Role
-from invoices.models import Invoice
+from invoices.models import Debtor, Invoice
 from tests import make
 from tests.dashboard.world import LISTS, ROLES, VERBS, World, linked, may, nothing_changes, page, platform, verb
 
@@ -63,7 +63,11 @@ def test_autocomplete_offers_own_rows_only(model: str, field: str, own: World, f
     app_label, model_name = model.split(".")
     asked = {"app_label": app_label, "model_name": model_name, "field_name": field, "term": ""}
     results = own.logged_in(Role.ADMIN).get("/admin/autocomplete/", asked).json()["results"]
-    offered = {"invoice": {str(own.invoice.pk), str(own.closed.pk)}, "debtor": {str(own.invoice.debtor_id)}}
+    debtors = Debtor.objects.filter(account=own.account, merged_into=None)
+    offered = {
+        "invoice": {str(own.invoice.pk), str(own.closed.pk)},
+        "debtor": {str(debtor.pk) for debtor in debtors},
+    }
     assert {result["id"] for result in results} == offered[field]
 
 

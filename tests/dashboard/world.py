@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,31 @@ from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
-from invoices import lifecycle
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices import credit_notes, lifecycle
+from invoices.debtors import merging
+from invoices.documents import documents
+from invoices.models import (
+    CalendarRule,
+    CreditNote,
+    Debtor,
+    DebtorMerge,
+    Document,
+    Escalation,
+    HookKind,
+    Invoice,
+    Payment,
+    PaymentHook,
+    PaymentReport,
+    PaymentSettings,
+    PossibleDuplicate,
+    Promise,
+    TimelineEntry,
+)
+from invoices.models.bank import BankStatement
 from invoices.models.imports import Import, ImportRow
+from invoices.payment_hooks import hooks
 from invoices.reconciliation import comparing
-from tests import make
+from tests import files, make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
 # Who gets in where, by the least role: matrix.toml says what each part is.
@@ -51,10 +72,24 @@ LISTS, ADDS, VERBS = (
 # What answers each verb's form.
 SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
+    "invoices_debtor_record_transfer": {
+        "amount": "100",
+        "currency": "AED",
+        "paid_at": "2026-01-05",
+        "method": "cheque",
+        "confirm": "1",
+    },
+    "invoices_debtor_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10", "currency": "AED"},
+    "invoices_invoice_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10"},
     "invoices_invoice_promise": {"promised_on": "2999-12-31", "amount": "10"},
     "invoices_invoice_escalate": {"notes": "They moved."},
+    "invoices_invoice_amend": {
+        **{"amount": "90", "issue_date": "2025-01-01", "due_date": "2025-02-03"},
+        **{"debtor_name": "Ahmed", "language": "en"},
+    },
     "invoices_invoice_move_due_date": {"due_date": "2025-02-03", "reason": "As agreed."},
     "invoices_escalation_resolve": {"resolution": "ladder"},
+    "invoices_bankline_choose": {"proposal": "0"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
     "invoices_invoice_choose_policy": {"policy": "none"},
@@ -75,6 +110,7 @@ SAID: dict[str, dict[str, Any]] = {
     "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
     "webhooks_subscription_replay_since": {"hours": "24"},
+    "invoices_paymentreport_record_on_invoice": {"invoice_number": "Falcon-1"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
 # For a test that takes long: the least and the greatest role in `make test`, those between them at night.
@@ -136,6 +172,18 @@ def build(name: str) -> World:
     invoice = make.again(invoice)
     invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
     answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-1")
+    note = credit_notes.issue(
+        account,
+        make.STAFF,
+        number=f"CN-{name}",
+        date=account.today(),
+        amount=Decimal(5),
+        currency="USD",
+        debtor_id=closed.debtor_id,
+    )
+    document = documents.attach(account, invoice.pk, make.STAFF, files.pdf(name))
+    hook, _ = hooks.create(account, HookKind.HMAC)
+    report = make.payment_report(hook, invoice_number=f"of {name}")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     default = policies.default_for(account)
@@ -152,16 +200,28 @@ def build(name: str) -> World:
         opened_at=account.now(),
         expires_at=account.now() + dt.timedelta(days=3),
     )
+    twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
+    merge = merging.merge(account, twins[0].pk, twins[1].pk, make.STAFF)
+    one, other = sorted(twins[1:], key=lambda debtor: debtor.pk)
+    pair = PossibleDuplicate.objects.create(account=account, one=one, other=other, reasons=["name"])
     return World(
         account,
         people,
         {
             "invoices_openitemslist": found[0].pk,
             "invoices_difference": found[1][0].pk,
+            "invoices_debtormerge": merge.pk,
+            "invoices_possibleduplicate": pair.pk,
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
+            "invoices_creditnote": note.pk,
+            "invoices_paymentsettings": PaymentSettings.objects.create(account=account).pk,
             "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
+            **_bank_rows(account, people[Role.AGENT], f"INV {name}-1"),
+            "invoices_document": document.pk,
+            "invoices_paymenthook": hook.pk,
+            "invoices_paymentreport": report.pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -186,6 +246,17 @@ def build(name: str) -> World:
         invoice,
         closed,
     )
+
+
+def _bank_rows(account: Account, person: User, text: str) -> dict[str, Any]:
+    """The rows of a bank statement with one line, for which an invoice is proposed."""
+    line = make.bank_line(account, person, text)
+    statement = BankStatement.objects.get(shown__line=line)
+    return {
+        "invoices_bankline": line.pk,
+        "invoices_bankstatement": statement.pk,
+        "invoices_bankfile": statement.file_id,
+    }
 
 
 def page(name: str, what: str, *args: Any) -> str:
@@ -219,8 +290,8 @@ def rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
-        *(PolicyRule, CallTask, CallLog),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, DebtorMerge, PossibleDuplicate),
+        *(CreditNote, PaymentSettings, Document, PaymentHook, PaymentReport, PolicyRule, CallTask, CallLog),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -197,7 +197,7 @@ def test_writing_off_says_why(account: Account) -> None:
 
 
 def test_an_invoice_whose_creation_nobody_could_write_down_does_not_exist(account: Account) -> None:
-    with broken_listener(signals.invoice_created), nothing_happens(account), pytest.raises(Broken):
+    with broken_listener(signals.invoices_created), nothing_happens(account), pytest.raises(Broken):
         make.invoice(account, amount_paid=100)
 
 

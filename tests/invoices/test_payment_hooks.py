@@ -1,6 +1,7 @@
 """Reports of payment providers: signed, recorded once, and never lost."""
 
 import datetime as dt
+import io
 import json
 import logging
 import time
@@ -9,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from django.core.management import call_command
 from django.test import Client
 
 from inflow.accounts.models import Account
@@ -41,7 +44,11 @@ def hook(account: Account) -> PaymentHook:
 
 @pytest.fixture
 def stripe(account: Account) -> PaymentHook:
-    return hooks.create(account, HookKind.STRIPE, STRIPE_SECRET)[0]
+    hook, secret = hooks.create(account, HookKind.STRIPE)
+    assert secret == ""
+    assert post(hook, event(), secret=STRIPE_SECRET).status_code == 401  # before the secret is known
+    hooks.rotate(hook, STRIPE_SECRET)
+    return hook
 
 
 def post(hook: PaymentHook, data: Any, *, age: int = 0, secret: str = "", header: str | None = None) -> Any:
@@ -162,7 +169,19 @@ def test_the_secret_is_stored_encrypted(hook: PaymentHook, stripe: PaymentHook) 
         row = str(PaymentHook.objects.filter(pk=each.pk).values().get())
         assert hooks.secret_of(each) not in row
     with pytest.raises(Refused):
-        hooks.create(stripe.account, HookKind.STRIPE, "short")
+        hooks.rotate(stripe, "short")
+
+
+def test_secrets_move_to_a_new_key(hook: PaymentHook, stripe: PaymentHook, settings: Any) -> None:
+    secrets = hooks.secret_of(hook), hooks.secret_of(stripe)
+    hooks.create(stripe.account, HookKind.STRIPE)  # without a secret
+    new = Fernet.generate_key().decode()
+    settings.FIELD_KEYS = [new, *settings.FIELD_KEYS]
+    call_command("reseal_secrets", stdout=io.StringIO())
+    settings.FIELD_KEYS = [new]
+    hook.refresh_from_db()
+    stripe.refresh_from_db()
+    assert (hooks.secret_of(hook), hooks.secret_of(stripe)) == secrets
 
 
 # --- Stripe ------------------------------------------------------------------------------------------------------
@@ -293,6 +312,7 @@ def test_a_person_records_it_on_the_right_invoice_once(account: Account, invoice
         (b'{"id": "1", "invoice_number": "INV-7", "amount": NaN, "currency": "AED"}', 400),
         (b'{"id": "1", "invoice_number": "INV-7", "amount": -5, "currency": "AED"}', 422),
         (b'{"id": "1", "invoice_number": "INV-7", "amount": 5, "currency": "XXX"}', 422),
+        (b'{"id": "1", "invoice_number": "INV-7", "amount": 5.12345, "currency": "AED"}', 422),
         (b" " * (256 * 1024 + 1), 413),
     ],
 )

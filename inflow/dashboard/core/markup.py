@@ -1,6 +1,7 @@
 """Cells and fields: badges, bidirectional text, links, dates and times."""
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.admin import display
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from invoices import money
@@ -49,6 +50,11 @@ def two_lines(first: "StrOrPromise", second: "StrOrPromise" = "") -> SafeString:
     if not second:
         return bdi(first)
     return format_html('{}<span class="second-line">{}</span>', bdi(first), bdi(second))
+
+
+def lines(texts: Iterable[str]) -> SafeString:
+    """Return the content of a cell with a line for each text; a dash if there is none."""
+    return format_html_join("", '<span class="line">{}</span>', ((bdi(text),) for text in texts)) or bdi("–")
 
 
 def moment(at: dt.datetime | None) -> SafeString:

@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
-from communications.contacts import consent
+from communications.contacts import consent, readers
 from communications.models import Address, ConsentEntry
 from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
 from inflow.dashboard.core.filters import Options, OptionsFilter, choices
+from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
@@ -42,9 +44,10 @@ class AddressAdmin(OwnRowsAdmin):
         "state",
         ("opted_out_at", "opted_in_at", "heard_at"),
         ("invalid_at", "invalid_because"),
+        "has_one_reader",
     )
     readonly_fields = ("address_shown", "state")
-    actions_detail = ("opt_in",)
+    actions_detail = ("opt_in", "set_one_reader", "set_many_readers")
 
     @row_action(
         _lazy("Allow messages again"),
@@ -56,6 +59,28 @@ class AddressAdmin(OwnRowsAdmin):
     def opt_in(self, record: Address, actor: Actor, form: ReasonForm) -> str:
         consent.restore_address(record, actor, form.cleaned_data["reason"])
         return _("Messages to %(contact)s are allowed again.") % {"contact": record}
+
+    @row_action(
+        _lazy("One reader"),
+        needs=Role.MANAGER,
+        icon="person",
+        fits=lambda record: not record.has_one_reader,
+        intro=_lazy("One person reads this address for several debtors. The contact limits count per address too."),
+    )
+    def set_one_reader(self, record: Address, actor: Actor, form: PageForm) -> str:
+        readers.set_reader(record, actor, has_one=True)
+        return _("The contact limits apply to %(address)s too.") % {"address": record}
+
+    @row_action(
+        _lazy("Several readers"),
+        needs=Role.MANAGER,
+        icon="groups",
+        fits=lambda record: record.has_one_reader,
+        intro=_lazy("Each debtor is contacted within its own limits, whoever reads the address."),
+    )
+    def set_many_readers(self, record: Address, actor: Actor, form: PageForm) -> str:
+        readers.set_reader(record, actor, has_one=False)
+        return _("The contact limits apply to each debtor at %(address)s.") % {"address": record}
 
     address_shown = text_column(_lazy("Address"), "address")
 

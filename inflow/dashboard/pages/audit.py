@@ -44,6 +44,9 @@ ABOUT = {
     "debtor": _lazy("Debtors"),
     "import": _lazy("Imports"),
     "payments": _lazy("Payments"),
+    "paymenthook": _lazy("Payment providers"),
+    "paymentreport": _lazy("Payment reports"),
+    "paymentsettings": _lazy("Payment settings"),
 }
 # Names of further details. Fields are translated by their own names.
 DETAILS = (

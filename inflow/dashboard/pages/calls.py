@@ -32,7 +32,7 @@ class OwnerFilter(OptionsFilter):
 class CallTaskAdmin(AboutInvoice):
     """Calls that the reminder schedules ask for. A call is on the list of the debtor's owner."""
 
-    list_display = ("invoice_link", "debtor_shown", "phone", "balance_shown", "owner", "opened_at", "expires_at")
+    list_display = ("invoice_link", "debtor_shown", "phone", "balance_shown", "owner_shown", "opened_at", "expires_at")
     export_columns = (*(NUMBER, DEBTOR, COMPANY, BALANCE, CURRENCY), "invoice__debtor_phone", "opened_at", "expires_at")
     list_select_related = ("invoice", "debtor__owner", "account")
     list_filter = (OwnerFilter,)
@@ -66,5 +66,5 @@ class CallTaskAdmin(AboutInvoice):
         return bdi(task.invoice.debtor_phone or task.debtor.phone) or "–"
 
     @display(description=_lazy("Owner"))
-    def owner(self, task: CallTask) -> str:
+    def owner_shown(self, task: CallTask) -> str:
         return bdi(str(task.debtor.owner)) if task.debtor.owner else "–"

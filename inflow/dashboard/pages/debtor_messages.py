@@ -1,4 +1,4 @@
-"""Parts of a debtor's page: balances, addresses, consents and the statement of account."""
+"""Parts of a debtor's page: addresses, consents and the statement of account."""
 
 from typing import Any
 
@@ -11,34 +11,16 @@ from django.utils.translation import gettext as _
 from communications.contacts import consent
 from communications.models import Address, ConsentEntry, Kind, Medium
 from communications.portal import entries, statement, texts
-from communications.portal.account import open_invoices, positions
+from communications.schedule import monthly
 from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.pages.addresses import address_badge
-from invoices import money
-from invoices.debtors import debtor_parties
-from invoices.debtors.receivables import Position
-from invoices.models import Debtor, Invoice, Status
+from invoices.debtors import aliases, debtor_parties
+from invoices.models import Debtor
 from invoices.models.identities import ContactCorrection
 
 _LATEST = 10
-
-
-def _owed(debtor: Debtor) -> list[dict[str, Any]]:
-    """Return, for each currency, the outstanding amount, its parts, and the credit."""
-    invoices = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
-    whole = debtor_parties.whole(debtor)
-    standing = positions(whole, open_invoices(whole))
-    rows = []
-    for currency in sorted({*standing, *invoices.values_list("currency", flat=True).distinct()}):
-        position = standing.get(currency, Position())
-        parts = {name: getattr(position, name) for name in ("overdue", "on_hold", "disputed", "credit")}
-        shown = {name: money.display(amount, currency) if amount else "" for name, amount in parts.items()}
-        shown["open"] = money.display(position.outstanding, currency)
-        shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
-        rows.append({"currency": currency, "open_count": position.invoices, **shown})
-    return rows
 
 
 def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
@@ -59,9 +41,8 @@ def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
 
 def context(debtor: Debtor) -> dict[str, Any]:
     """Return the context of the debtor's page."""
-    log = ConsentEntry.objects.filter(debtor=debtor).order_by("-at", "-id")[:_LATEST]
+    log = ConsentEntry.objects.filter(debtor__in=aliases.ids_of(debtor.pk)).order_by("-at", "-id")[:_LATEST]
     return {
-        "owed": _owed(debtor),
         "addresses": _addresses(debtor),
         "consents": log,
         "statements": _statements(debtor) if statement.is_available() else [],
@@ -98,8 +79,7 @@ def send_statement(model_admin: Any, request: HttpRequest, debtor: Debtor) -> Ht
     """Redirect to the page that previews and sends the statement of one party: `?party=`, else the debtor's own."""
     key, parties = request.GET.get("party", ""), debtor_parties.of(debtor)
     party = entries.party_of(parties, key) or (None if key else parties[0])
-    owed = party.invoices.open().order_by("due_date", "invoice_number") if party else Invoice.objects.none()
-    invoice = owed.exclude(status=Status.DISPUTED).first() or owed.first()
+    invoice = monthly.about(party) if party else None
     if invoice is None:
         messages.info(request, _("No invoice is open, so there is no statement to send."))
         return HttpResponseRedirect(reverse("admin:invoices_debtor_change", args=[debtor.pk]))

@@ -1,65 +1,52 @@
-"""Debtors: their contacts, consent and credit."""
+"""Debtors: the list, and a page for each debtor."""
 
-from typing import Any
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.db import transaction
-from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.contrib import admin, messages
+from django.db.models import CharField, Exists, Func, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from communications.contacts import consent
-from communications.models import CallLog, Medium, Source
+from communications.models import Medium, Source
 from communications.portal import links
 from communications.schedule import calls
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
+from inflow.accounts.models import User
 from inflow.accounts.roles import Role
+from inflow.canonical import canonical
+from inflow.dashboard.core import listing
+from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.inlines import RowsInside
-from inflow.dashboard.core.markup import link
+from inflow.dashboard.core.markup import badge, bdi, lines, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
-from inflow.dashboard.pages import debtor_messages
-from inflow.dashboard.pages.forms import CallForm, DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit
+from inflow.dashboard.pages import ages, debtor_figures, debtor_messages, debtor_rows, merging
+from inflow.dashboard.pages.credit_notes import issue_to_debtor
+from inflow.dashboard.pages.debtor_contacts import ContactInline, Contacts
+from inflow.dashboard.pages.forms import (
+    CallForm,
+    DebtorCreditForm,
+    DebtorForm,
+    NeverChaseForm,
+    ReasonForm,
+    payable_by_credit,
+)
 from inflow.dashboard.pages.invoice_actions import apply_credit
-from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, status_badge
-from inflow.dashboard.pages.message_rows import MessageInline
-from invoices import ledger
-from invoices.debtors import debtors
-from invoices.models import OPEN, Debtor, Invoice
-
-
-class InvoiceInline(RowsInside):
-    model = Invoice
-    fields = readonly_fields = (
-        *("number", invoice_amount, invoice_balance),
-        *(status_badge, "due_date", "late_shown"),
-    )
-    ordering = ("-due_date",)
-    show_change_link = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        rows: QuerySet[Invoice] = super().get_queryset(request)
-        return rows.select_related("account")
-
-    @display(description=_lazy("Number"))
-    def number(self, invoice: Invoice) -> str:
-        return link(reverse("admin:invoices_invoice_change", args=[invoice.pk]), invoice.invoice_number)
-
-    @display(description=_lazy("Days late"))
-    def late_shown(self, invoice: Invoice) -> str:
-        return str(days_late(invoice) or "–")
-
-
-class CallInline(RowsInside):
-    model = CallLog
-    fields = readonly_fields = ("at", "outcome", "invoice", "note", "author")
-    ordering = ("-at",)
+from inflow.dashboard.pages.money_forms import DebtorCreditNoteForm
+from inflow.dashboard.pages.transfers import record_transfer
+from invoices import ledger, money
+from invoices.debtors import aliases, debtors, editing
+from invoices.errors import Refused
+from invoices.models import OPEN, Debtor, DebtorExternalId, DebtorIdentity, Invoice
 
 
 class CreditFilter(DropdownFilter):
@@ -79,6 +66,61 @@ class CreditFilter(DropdownFilter):
         return queryset.filter(pk__in=credit.values("debtor_id"))
 
 
+class OwnerFilter(DropdownFilter):
+    title, parameter_name = _lazy("owner"), "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        members = rows_of(person(request), User.objects.filter(is_active=True, account__isnull=False))
+        owners = members.filter(pk__in=Debtor.objects.exclude(owner=None).values("owner")).order_by("email")
+        return [
+            ("me", _("Me")),
+            ("none", _("Nobody")),
+            *((str(pk), email) for pk, email in owners.values_list("pk", "email")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
+        value = self.value()
+        if not value:
+            return queryset
+        if value == "none":
+            return queryset.filter(owner=None)
+        return queryset.filter(owner=person(request).pk if value == "me" else value)
+
+
+class TagFilter(DropdownFilter):
+    title, parameter_name = _lazy("tag"), "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        own = rows_of(person(request), Debtor.objects.exclude(tags=[])).order_by()
+        tags = own.annotate(tag=Func("tags", function="unnest", output_field=CharField())).values_list("tag", flat=True)
+        return [(tag, tag) for tag in sorted(set(tags))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
+        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
+
+
+class StateFilter(OptionsFilter):
+    title, parameter_name = _lazy("state"), "state"
+    options: ClassVar[Options] = {
+        "open": (_lazy("With open invoices"), lambda user: _with_invoices(Q(status__in=OPEN))),
+        "overdue": (_lazy("With overdue invoices"), lambda user: _with_invoices(ages.overdue(user))),
+        "never_chase": (_lazy("Never chase"), Q(never_chase=True)),
+        "answered": (_lazy("Response needs attention"), Q(answered_at__isnull=False)),
+        "opted_out": (_lazy("Opted out"), Q(opted_out_at__isnull=False)),
+    }
+
+
+def _with_invoices(condition: Q) -> Q:
+    return Q(Exists(Invoice.objects.filter(condition, debtor=OuterRef("pk"))))
+
+
+def _exported(amounts: Callable[[Any], dict[str, Decimal]]) -> Callable[[Any], str]:
+    """Return an export column with the exact amount of each currency."""
+    return lambda debtor: "; ".join(
+        f"{currency} {money.quantize(amount, currency)}" for currency, amount in sorted(amounts(debtor).items())
+    )
+
+
 @admin.register(Debtor)
 class DebtorAdmin(OwnRowsAdmin):
     """Debtors. A corrected contact is used from then on; invoices keep the name they came with."""
@@ -86,25 +128,65 @@ class DebtorAdmin(OwnRowsAdmin):
     changes = Role.AGENT
     form = DebtorForm
     ordering = ("name", "pk")
-    list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
-    list_filter = (CreditFilter,)
+    list_display = ("name_shown", "outstanding", "overdue", "credit", "owner", "marks", "created_at")
+    list_filter = (StateFilter, OwnerFilter, TagFilter, CreditFilter)
+    list_select_related = ("owner",)
+    list_fullwidth = True
     search_fields = ("name", "company", "email", "phone")
+    search_help_text = _lazy("Name, company, phone, or the exact email or external id")
     export_columns = (
         *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
-        *(("open_invoices", "still_open"), "opted_out_at", "created_at", "id"),
+        *(("owner", "owner__email"), ("tags", lambda debtor: ", ".join(debtor.tags)), ("policy", "policy__name")),
+        *("never_chase", "never_chase_reason", ("outstanding", _exported(debtor_figures.outstanding))),
+        *(("overdue", _exported(debtor_figures.overdue)), ("credit", _exported(debtor_figures.credit))),
+        *("opted_out_at", "created_at", "id"),
     )
-    fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
-    inlines = (InvoiceInline, MessageInline, CallInline)
+    fields = (
+        *(("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision")),
+        *(("owner", "policy"), "tags"),
+    )
+    inlines = (ContactInline, *debtor_rows.INLINES)
     actions_detail = (
-        "apply_credit",
-        "opt_out",
-        "opt_in",
-        "agree",
-        "revoke_links",
-        "statement",
-        "send_statement",
-        "log_call",
+        *("record_transfer", "apply_credit", "log_call", "send_statement", "timeline", "never_chase", "chase_again"),
+        {
+            "title": _lazy("More"),
+            "items": ["credit_note", "opt_out", "opt_in", "agree", "revoke_links", "statement", "merge_into", "split"],
+        },
     )
+
+    @row_action(
+        _lazy("Never chase"),
+        icon="notifications_off",
+        form=NeverChaseForm,
+        fits=lambda debtor: not debtor.never_chase,
+        intro=_lazy("No messages about any invoice of this debtor are sent until somebody chooses “Chase again”."),
+    )
+    def never_chase(self, debtor: Debtor, actor: Actor, form: NeverChaseForm) -> str:
+        editing.never_chase(debtor.account, debtor.pk, actor, form.cleaned_data["reason"])
+        return _("No messages are sent to %(debtor)s any more.") % {"debtor": debtor}
+
+    @row_action(
+        _lazy("Chase again"),
+        icon="notifications_active",
+        fits=lambda debtor: debtor.never_chase,
+        intro=_lazy("Reminders continue where they stopped."),
+    )
+    def chase_again(self, debtor: Debtor, actor: Actor, form: PageForm) -> str:
+        editing.chase_again(debtor.account, debtor.pk, actor)
+        return _("Reminders to %(debtor)s continue.") % {"debtor": debtor}
+
+    timeline = page_action(_lazy("Timeline"), needs=Role.VIEWER, icon="history")(debtor_rows.timeline)
+
+    record_transfer = page_action(_lazy("Record a transfer"), icon="payments")(record_transfer)
+
+    @row_action(
+        _lazy("Issue credit note"),
+        icon="request_quote",
+        form=DebtorCreditNoteForm,
+        intro=_lazy("For a credit note without an invoice: all of it becomes the debtor's credit."),
+    )
+    def credit_note(self, debtor: Debtor, actor: Actor, form: DebtorCreditNoteForm) -> str:
+        return issue_to_debtor(debtor, actor, form)
 
     @row_action(
         _lazy("Apply credit"),
@@ -174,6 +256,19 @@ class DebtorAdmin(OwnRowsAdmin):
         calls.log(debtor.account, actor, debtor_id=debtor.pk, **form.cleaned_data)
         return _("The call was logged.")
 
+    merge_into = page_action(_lazy("Merge into…"), needs=Role.MANAGER, icon="merge")(merging.merge_into)
+
+    @row_action(
+        _lazy("Split"),
+        needs=Role.MANAGER,
+        icon="call_split",
+        form=merging.SplitForm,
+        fits=lambda debtor: debtor.invoices.count() > 1,
+        intro=_lazy("Moves the chosen invoices, with their payments and planned messages, to a new debtor."),
+    )
+    def split(self, debtor: Debtor, actor: Actor, form: merging.SplitForm) -> str:
+        return merging.split(debtor, actor, form)
+
     # Linked from the page, once for each language.
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
         debtor_messages.statement_pdf
@@ -186,19 +281,72 @@ class DebtorAdmin(OwnRowsAdmin):
     )(debtor_messages.send_statement)
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        return debtor_messages.context(self.get_object(request, object_id))
+        debtor = self.get_object(request, object_id)
+        return {
+            "owed": debtor_figures.owed(debtor),
+            "age_headings": debtor_figures.headings(),
+            **debtor_rows.context(debtor),
+            **debtor_messages.context(debtor),
+        }
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Redirect from a merged debtor to the one that replaces it."""
+        own = rows_of(person(request), Debtor.objects.exclude(merged_into=None)).select_related("account")
+        if listing.are_keys(Debtor, [object_id]) and (merged := own.filter(pk=object_id).first()):
+            return HttpResponseRedirect(self.url("change", aliases.current(merged).pk))
+        return super().change_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
-        """Update a changed contact on the debtor's invoices too."""
-        with transaction.atomic():
-            before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
-            super().save_model(request, obj, form, change)
-            debtors.record_edit(before, obj, actor(request))
+        """Update a changed contact on the debtor's invoices too. The change is in the audit log."""
+        values = {name: form.cleaned_data[name] for name in form.changed_data}
+        editing.change(obj.account, obj.pk, actor(request), values)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        if isinstance(formset, Contacts) and formset.has_changed():
+            debtor = form.instance
+            try:
+                editing.change(debtor.account, debtor.pk, actor(request), {}, contacts=formset.values())
+            except Refused as refusal:  # somebody else has changed them meanwhile
+                messages.error(request, refusal.message)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
-        rows: QuerySet[Debtor] = super().get_queryset(request)
-        return rows.annotate(still_open=Count("invoices", filter=Q(invoices__status__in=OPEN)))
+        rows: QuerySet[Debtor] = super().get_queryset(request).filter(merged_into=None)
+        return debtor_figures.with_balances(rows, person(request))
 
-    @display(description=_lazy("Open invoices"), ordering="still_open")
-    def open_invoices(self, debtor: Any) -> str:
-        return str(debtor.still_open or "–")
+    def get_inlines(self, request: HttpRequest, obj: Debtor | None) -> list[Any]:
+        """Leave out empty tables."""
+        return [each for each in self.inlines if each is ContactInline or each.has_rows(obj)]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Debtor], search_term: str
+    ) -> tuple[QuerySet[Debtor], bool]:
+        """Find debtors by an external id and by each of their addresses too."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if search_term:
+            ids = DebtorExternalId.objects.filter(external_id=canonical(search_term))
+            known = DebtorIdentity.objects.filter(email=debtors.normalise_email(search_term))
+            found |= queryset.filter(Q(pk__in=ids.values("debtor_id")) | Q(pk__in=known.values("debtor_id")))
+        return found, may_repeat
+
+    name_shown = text_column(_lazy("Name"), "name", "company")
+
+    @display(description=_lazy("Outstanding"))
+    def outstanding(self, debtor: Any) -> str:
+        return lines(debtor_figures.in_words(debtor_figures.outstanding(debtor)))
+
+    @display(description=_lazy("Past due"))
+    def overdue(self, debtor: Any) -> str:
+        return lines(debtor_figures.in_words(debtor_figures.overdue(debtor)))
+
+    @display(description=_lazy("Credit"))
+    def credit(self, debtor: Any) -> str:
+        return lines(debtor_figures.in_words(debtor_figures.credit(debtor)))
+
+    @display(description=_lazy("Tags"))
+    def marks(self, debtor: Debtor) -> SafeString:
+        """Return the debtor's tags, and a badge if nothing is sent."""
+        shown = [badge(tag) for tag in debtor.tags]
+        if debtor.never_chase:
+            shown.insert(0, badge(_("Never chase"), "warning"))
+        return format_html_join(" ", "{}", ((each,) for each in shown)) or bdi("–")

@@ -3,6 +3,7 @@
 import functools
 import operator
 import uuid
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,20 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from communications.models import CallOutcome, ReminderPolicy
 from communications.schedule import policies, policy_rules
 from inflow.accounts.models import Language, known_time_zone
+from inflow.canonical import canonical
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
 from invoices import ledger, money
+from invoices.api.debtor_serializers import MAX_TAGS
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
+from invoices.models.invoices import MAX_TAG
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -36,6 +41,16 @@ METHODS = {
     "manual": _lazy("Manual"),
     "opening": _lazy("Paid before registration"),
 }
+
+
+class TagsField(forms.CharField):
+    """Tags, separated by commas."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=1_000, help_text=_lazy("Separated by commas."), **kwargs)
+
+    def clean(self, value: Any) -> list[str]:
+        return [tag for part in super().clean(value).split(",") if (tag := part.strip())]
 
 
 class InvoiceForm(OwnAccountForm):
@@ -58,18 +73,42 @@ class InvoiceForm(OwnAccountForm):
         help_text=_lazy("Language of the messages to the debtor."),
     )
     amount_paid = AmountField(required=False, min_value=0, label=_lazy("Amount already paid"))
+    purchase_order = forms.CharField(max_length=100, required=False)
+    payment_url = forms.CharField(
+        max_length=2_000,
+        required=False,
+        label=_lazy("Payment link"),
+        help_text=_lazy("The page on which the debtor can pay it. It begins with https://."),
+    )
+    external_id = forms.CharField(max_length=100, required=False, help_text=_lazy("Its id in your accounting system."))
+    debtor_external_id = forms.CharField(
+        max_length=100, required=False, help_text=_lazy("The debtor's id in your accounting system.")
+    )
+    tags = TagsField()
     notes = TextField(max_length=10_000, required=False)
 
     def clean(self) -> None:
         if self.account is None or self.errors:
             return
         data = {name: value for name, value in self.cleaned_data.items() if name != "account_choice" and value}
-        values = {name: f"{each:f}" if isinstance(each, Decimal) else str(each) for name, each in data.items()}
+        values: dict[str, Any] = {
+            name: f"{each:f}" if isinstance(each, Decimal) else each if isinstance(each, list) else str(each)
+            for name, each in data.items()
+        }
         try:
             self.new = NewInvoice(**InvoiceIn.checked(values, account=self.account))
         except exceptions.ValidationError as refusal:
             details: Any = refusal.detail
-            raise ValidationError({name: [*map(str, errors)] for name, errors in details.items()}) from refusal
+            raise ValidationError({name: list(error_texts(errors)) for name, errors in details.items()}) from refusal
+
+
+def error_texts(errors: Any) -> Iterable[str]:
+    """Yield the texts of a serializer's errors of one field, which may be nested."""
+    for each in errors.values() if isinstance(errors, Mapping) else errors:
+        if isinstance(each, str):
+            yield str(each)
+        else:
+            yield from error_texts(each)
 
 
 class ReasonForm(PageForm):
@@ -277,10 +316,12 @@ class PolicyForm(PageForm):
         self.set_choices("policy", choices, str(self.row.policy_id or "own") if self.row.is_chased else "none")
 
 
-class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Debtor
-        fields = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
+class NeverChaseForm(PageForm):
+    reason = TextField(max_length=300, help_text=_lazy("Shown wherever a message is held back."))
+
+
+class AddressedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form with an email and a phone number, which are normalised."""
 
     def clean_email(self) -> str:
         return debtors.normalise_email(self.cleaned_data["email"])
@@ -288,9 +329,56 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_phone(self) -> str:
         phone: str = self.cleaned_data["phone"]
         try:
-            return phone and debtors.normalise_phone(phone, self.instance.account.country)
+            return phone and debtors.normalise_phone(phone, self.country)
         except debtors.InvalidPhone as error:
             raise ValidationError(_("Enter a phone number with the country code, such as +971501234567.")) from error
+
+    @property
+    def country(self) -> str:
+        """The country of numbers without a country code."""
+        country: str = self.instance.account.country
+        return country
+
+
+class TagsField(forms.CharField):
+    """Tags, separated by commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        tags = [*dict.fromkeys(filter(None, map(canonical, super().clean(value).split(","))))]
+        if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in tags):
+            message = _("At most %(most)d tags of %(length)d characters are possible.")
+            raise ValidationError(message % {"most": MAX_TAGS, "length": MAX_TAG})
+        return tags
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial or []) != data)
+
+
+class DebtorForm(AddressedForm):
+    tags = TagsField(
+        label=_lazy("Tags"),
+        required=False,
+        help_text=_lazy("Separated by commas."),
+        widget=UnfoldAdminTextInputWidget({"dir": "auto"}),
+    )
+
+    class Meta:
+        model = Debtor
+        fields = (
+            *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
+            *("owner", "tags", "policy"),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the members and the policies of the debtor's account."""
+        super().__init__(*args, **kwargs)
+        for name, own in (("owner", {"is_active": True}), ("policy", {})):
+            field = self.fields.get(name)
+            if isinstance(field, forms.ModelChoiceField) and field.queryset is not None:
+                field.queryset = field.queryset.filter(account=self.instance.account_id, **own)
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"].upper()

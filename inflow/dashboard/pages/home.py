@@ -28,7 +28,7 @@ from inflow.dashboard.pages.deliveries import delivery_badge
 from inflow.dashboard.pages.home_figures import PROMISES_WITHIN, Receivables, receivables, today_of
 from inflow.dashboard.pages.message_rows import state_badge
 from invoices import ledger, money
-from invoices.models import OPEN, CaseStatus, Escalation, Invoice
+from invoices.models import OPEN, CaseStatus, Escalation, Invoice, PaymentReport, ReportStatus
 from webhooks.models import Delivery, DeliveryStatus
 
 SHOWN = 6
@@ -51,6 +51,8 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cases_url": reverse("admin:invoices_escalation_changelist") + "?status=unresolved&whose=waiting",
         "credits": _credits(user) if any(each.credit for each in currencies) else [],
         "credits_url": reverse("admin:invoices_debtor_changelist") + "?credit=any",
+        "payment_reports": _payment_reports(user),
+        "payment_reports_url": reverse("admin:invoices_paymentreport_changelist") + "?status__exact=open",
         "messages_sent": sent,
         "messages_url": reverse("admin:communications_communication_changelist"),
         "failing": _failing(user),
@@ -189,6 +191,21 @@ def _credits(user: User) -> list[dict[str, Any]]:
             "url": reverse("admin:invoices_debtor_change", args=[row["debtor_id"]]),
         }
         for row in by_debtor.annotate(credit=Sum("unallocated")).order_by("-credit", "debtor_id")[:SHOWN]
+    ]
+
+
+def _payment_reports(user: User) -> list[dict[str, Any]]:
+    """Return the payment providers' reports that could not be recorded or take money back, the newest first."""
+    newest = rows_of(user, PaymentReport.objects.filter(status=ReportStatus.OPEN)).order_by("-created_at", "-id")
+    return [
+        {
+            "title": str(report),
+            "to": report.invoice_number or report.reference,
+            "at": report.created_at,
+            "badge": badge(report.get_status_display(), "warning"),
+            "url": reverse("admin:invoices_paymentreport_change", args=[report.pk]),
+        }
+        for report in newest[:SHOWN]
     ]
 
 

@@ -11,7 +11,9 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.own_rows import with_undo
 from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages.amend_form import AmendForm
 from inflow.dashboard.pages.cases import AssignForm
+from inflow.dashboard.pages.credit_notes import issue_on_invoice
 from inflow.dashboard.pages.forms import (
     CallForm,
     CreditForm,
@@ -26,6 +28,7 @@ from inflow.dashboard.pages.forms import (
     PromiseForm,
     ReasonForm,
 )
+from inflow.dashboard.pages.money_forms import CreditNoteForm
 from inflow.dashboard.pages.send_now import send_now
 from invoices import ledger, lifecycle, money
 from invoices.cases import cases
@@ -80,6 +83,16 @@ class InvoiceActions:
     )
     def apply_credit(self, invoice: Invoice, actor: Actor, form: CreditForm) -> str:
         return apply_credit(invoice, actor, form)
+
+    @row_action(
+        _lazy("Issue credit note"),
+        icon="request_quote",
+        form=CreditNoteForm,
+        fits=_is_open_or_written_off,
+        intro=_lazy("A credit note lowers what is owed on the invoice."),
+    )
+    def credit_note(self, invoice: Invoice, actor: Actor, form: CreditNoteForm) -> str:
+        return issue_on_invoice(invoice, actor, form)
 
     @row_action(
         _lazy("Record promise"),
@@ -195,6 +208,23 @@ class InvoiceActions:
         if is_chased:
             return _("The policy of invoice %(invoice)s has been changed.") % {"invoice": invoice}
         return _("No more reminders are sent for invoice %(invoice)s.") % {"invoice": invoice}
+
+    @row_action(
+        _lazy("Amend"),
+        needs=Role.MANAGER,
+        icon="edit_document",
+        form=AmendForm,
+        fits=_is_open,
+        intro=_lazy("The timeline shows the old and the new values. The number and the currency can't be changed."),
+    )
+    def amend(self, invoice: Invoice, actor: Actor, form: AmendForm) -> str:
+        before = invoice.debtor_id
+        reason = form.cleaned_data["reason"]
+        amended = lifecycle.amend(invoice.account, invoice.pk, actor, form.changes, reason=reason)
+        if amended.debtor_id != before:
+            parts = {"invoice": amended, "debtor": amended.debtor}
+            return _("Invoice %(invoice)s has been amended. It now belongs to the debtor %(debtor)s.") % parts
+        return _("Invoice %(invoice)s has been amended.") % {"invoice": amended}
 
     @row_action(_lazy("Change due date"), needs=Role.MANAGER, icon="event", form=DueDateForm, fits=_is_open)
     def move_due_date(self, invoice: Invoice, actor: Actor, form: DueDateForm) -> str:

@@ -20,15 +20,16 @@ from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
-from inflow.dashboard.pages import standing
+from inflow.dashboard.pages import invoice_documents, standing
 from inflow.dashboard.pages.about_invoice import exact
 from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.forms import InvoiceForm
 from inflow.dashboard.pages.import_preview import import_url
 from inflow.dashboard.pages.invoice_actions import InvoiceActions
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, payment_badge, status_badge
+from inflow.dashboard.pages.invoice_documents import DocumentActions
 from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
-from inflow.dashboard.pages.payments import PaymentInline
+from inflow.dashboard.pages.payments import AllocationInline, PaymentInline
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
 from invoices.models import Invoice, PaymentStatus, Status
@@ -43,8 +44,12 @@ def _hold(invoice: Invoice) -> dt.date | None:
     return invoice.hold_until if invoice.status == Status.ON_HOLD else None
 
 
+def _tags(invoice: Invoice) -> str:
+    return ", ".join(invoice.tags)
+
+
 @admin.register(Invoice)
-class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
+class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
     """The work list and the pages of invoices. Rows are never saved here: row actions change them."""
 
     adds = Role.MANAGER
@@ -60,12 +65,13 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         *("invoice_number", "debtor_name", "debtor_company", "debtor_email", "debtor_phone"),
         *(exact("amount"), "currency", exact("amount_paid"), exact("balance")),
         *("issue_date", "due_date", "status", "payment_status", ("days_overdue", days_late), ("hold_until", _hold)),
-        *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "created_at", "id"),
+        *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "external_id"),
+        *("purchase_order", "payment_url", ("tags", _tags), "created_at", "id"),
     )
     search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
     fields = ()
-    inlines = (UnsentInline, PaymentInline)
+    inlines = (UnsentInline, PaymentInline, AllocationInline)
     add_page = AddPage(InvoiceForm, _lazy("Register an invoice"), _lazy("Register"))
     actions = ("assign_selected", "hold_selected", "resume_selected", "choose_policy_selected")
     assign_selected, choose_policy_selected = bulk(InvoiceActions.assign), bulk(InvoiceActions.choose_policy)
@@ -75,8 +81,9 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         {
             "title": _lazy("More"),
             "items": [
-                *("apply_credit", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
-                *("move_due_date", "note", "choose_policy", "write_off", "cancel"),
+                *("apply_credit", "credit_note", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
+                *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel"),
+                *("upload_document", "remove_document", "document"),
             ],
         },
     )
@@ -96,6 +103,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         credit = ledger.credit_for(invoice).get(invoice.currency)
         stops = representation.stops_of(invoice.account)
         case = {
+            "document": invoice_documents.shown(invoice, person(request)),
             "standing": standing.of(invoice, person(request)),
             "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
             "status": status_badge(invoice),
@@ -104,8 +112,10 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
             "is_stopped": bool(stops and stops(invoice.pk)),
             "amount": money.display(invoice.amount, invoice.currency),
             "paid": money.display(invoice.amount_paid, invoice.currency),
+            "credited": money.display(invoice.amount_credited, invoice.currency) if invoice.amount_credited else "",
             "credit": money.display(credit, invoice.currency) if credit and invoice.is_open else "",
             "late": days_late(invoice),
+            "contacts": invoice.contacts[1:],
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
         return {"case": case}

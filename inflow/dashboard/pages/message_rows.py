@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
 from communications.delivery import notices, reasons
-from communications.models import Communication, State
+from communications.models import Communication, Copy, State
 from communications.schedule import standstill
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import badge, bdi, link, moment, two_lines
@@ -31,7 +31,7 @@ STATE_BADGES = {
 
 
 @display(description=_lazy("Status"), ordering="status")
-def state_badge(communication: Communication) -> str:
+def state_badge(communication: Communication | Copy) -> str:
     state = State(communication.status)
     text = _("Unknown") if state == State.UNKNOWN else state.label
     return badge(text, STATE_BADGES.get(state, ""))

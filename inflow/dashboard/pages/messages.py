@@ -18,8 +18,8 @@ from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
 from communications.content import profiles
-from communications.delivery import manual, safeguards
-from communications.models import LEFT_US, Communication, Medium, State
+from communications.delivery import manual, reasons, safeguards
+from communications.models import LEFT_US, Communication, Copy, Medium, State
 from communications.schedule import holding, standstill
 from inflow import masking
 from inflow.accounts.actors import Actor
@@ -38,6 +38,20 @@ def _has_mail(row: Communication) -> bool:
 
 class ReplyForm(PageForm):
     text = TextField(max_length=1600)
+
+
+def _copies_of(row: Communication) -> list[dict[str, Any]]:
+    """Return the copies of a message with several recipients, each with its status and text."""
+    copies = Copy.objects.filter(message_id=row.message_id) if row.has_copies else ()
+    return [
+        {
+            "copy": copy,
+            "status": state_badge(copy),
+            "why": copy.error and reasons.describe(copy.error),
+            "direction": "rtl" if copy.language == "ar" else "ltr",
+        }
+        for copy in copies
+    ]
 
 
 def _takes_test_reply(row: Communication) -> bool:
@@ -139,6 +153,7 @@ class CommunicationAdmin(AboutInvoice):
             "sender": headers and headers["From"],
             "replies": [(reply, masking.mask_links(reply.text)) for reply in communication.replies.all()],
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
+            "copies": _copies_of(communication),
             "invoice_url": reverse("admin:invoices_invoice_change", args=[communication.invoice_id]),
         }
         return {"message": message}

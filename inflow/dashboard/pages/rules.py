@@ -110,6 +110,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
         ),
         (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"), "statement_day")}),
+        (_lazy("Documents"), {"fields": ("attaches_documents",)}),
         (
             _lazy("Safeguards"),
             {"fields": ("switch", "held", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},

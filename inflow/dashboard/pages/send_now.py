@@ -16,7 +16,7 @@ from communications.content import linters, profiles, template_language
 from communications.delivery import manual
 from communications.delivery.errors import PreviewOutdated
 from communications.delivery.manual import MessageRequest, Preview
-from communications.models import Communication, Kind, Medium, State
+from communications.models import CONTACTED, Communication, Copy, Kind, Medium, State
 from communications.schedule import one_off, policies
 from inflow.accounts.access import actor
 from inflow.accounts.models import Language
@@ -65,7 +65,7 @@ class SendForm(PageForm):
         self.initial = {
             **self.initial,
             "kind": wanted if wanted in kinds else kinds[0] if kinds else "",
-            "channel": addresses.choose(invoice, policies.ALL_CHANNELS).channel,
+            "channel": addresses.choose(invoice, policies.ALL_CHANNELS, kind=Kind.MANUAL).channel,
             "language": invoice.debtor.language or invoice.language,
             "key": uuid.uuid4(),
         }
@@ -87,7 +87,7 @@ class SendForm(PageForm):
 
 def _channel_label(invoice: Invoice, medium: Medium) -> str:
     """Return the channel with its address, or the reason why it can't be used."""
-    chosen = addresses.choose(invoice, [medium])
+    chosen = addresses.choose(invoice, [medium], kind=Kind.MANUAL)
     missing = {
         "no_channel": _("not set up"),
         "no_contact": _("no address"),
@@ -135,7 +135,9 @@ def _shown(preview: Preview | None) -> dict[str, Any]:
 
 
 def _show_result(request: HttpRequest, sent: Communication) -> None:
-    to = {"recipient": sent.recipient, "channel": sent.get_channel_display()}
+    copies = Copy.objects.filter(message_id=sent.message_id, status__in=CONTACTED) if sent.has_copies else ()
+    recipients = ", ".join(copy.recipient for copy in copies) or sent.recipient
+    to = {"recipient": recipients, "channel": sent.get_channel_display()}
     if sent.status == State.SCHEDULED:
         text = _("The message is scheduled for %(moment)s. It is checked again before it is sent.")
         messages.info(request, text % {"moment": moment(sent.scheduled_for)})

@@ -12,27 +12,21 @@ from invoices.bank.parsing.records import refused
 
 _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
 _SIGNS = {**_DIGITS, ord("٫"): ".", ord("٬"): ",", ord("−"): "-", ord("–"): "-", ord("،"): ","}
-_MONTHS = {
-    name: number
-    for number, group in enumerate(
-        [
-            "jan january januar يناير",
-            "feb february februar فبراير",
-            "mar march mär märz mrz مارس",
-            "apr april أبريل ابريل",
-            "may mai مايو",
-            "jun june juni يونيو",
-            "jul july juli يوليو",
-            "aug august أغسطس اغسطس",
-            "sep sept september سبتمبر",
-            "oct october okt oktober أكتوبر اكتوبر",
-            "nov november نوفمبر",
-            "dec december dez dezember ديسمبر",
-        ],
-        1,
-    )
-    for name in group.split()
-}
+_MONTH_NAMES = (
+    "jan january januar يناير",
+    "feb february februar فبراير",
+    "mar march mär märz mrz مارس",
+    "apr april أبريل ابريل",
+    "may mai مايو",
+    "jun june juni يونيو",
+    "jul july juli يوليو",
+    "aug august أغسطس اغسطس",
+    "sep sept september سبتمبر",
+    "oct october okt oktober أكتوبر اكتوبر",
+    "nov november نوفمبر",
+    "dec december dez dezember ديسمبر",
+)
+_MONTHS = {name: number for number, group in enumerate(_MONTH_NAMES, 1) for name in group.split()}
 _MAX_LENGTH = 60
 # Words beside a number.
 _WORDS = {*money.EXPONENTS, "CR", "DR", "C", "D", "DHS", "DH", "RS", "SR", "KR", "US", "FR", "S", "H"}
@@ -97,9 +91,7 @@ def _stripped(text: str) -> tuple[str, bool]:
     """Return the digits and marks of a number, and True if it is negative."""
     plain = text[:_MAX_LENGTH].translate(_SIGNS)
     plain = re.sub(r"[\s\u00a0\u202f\u200e\u200f\u2066-\u2069'’]+", "", plain)
-    is_negative = (
-        plain.startswith(("-", "(")) or plain.endswith("-") or bool(re.search(r"dr\.?$", plain, re.IGNORECASE))
-    )
+    is_negative = plain.startswith(("-", "(")) or plain.rstrip(".").casefold().endswith(("-", "dr"))
     return re.sub(r"(?<!\d)[.,]|[^\d.,]+|[.,]$", "", plain), is_negative
 
 

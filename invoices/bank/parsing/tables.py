@@ -28,7 +28,7 @@ _TABLE = tomllib.loads(Path(__file__).with_name("headings.toml").read_text(encod
 _DIRECTIONS = {
     word: kind
     for kind, text in _TABLE.pop("directions").items()
-    for word in [*filter(None, names(text)), *text.split("|")]
+    for word in (*filter(None, names(text)), *text.split("|"))
 }
 _FIELDS = {name: field for field, text in reversed(_TABLE.items()) for name in names(text) if name}
 
@@ -216,8 +216,8 @@ def _entry(table: _Table, row: Row, style: figures.Style, currency: str) -> tupl
 
 
 _RETURNED = re.compile(
-    r"\b(?:return(?:ed)? (?:cheque|check|payment|item|transfer|direct debit)|(?:cheque|check|chq) return(?:ed)?|reversal"
-    r"|ruecklastschrift|rücklastschrift|chargeback)\b|شيك مرتجع|حوالة مرتجعة|شيك راجع",
+    r"\b(?:return(?:ed)? (?:cheque|check|payment|item|transfer|direct debit)|(?:cheque|check|chq) return(?:ed)?"
+    r"|reversal|ruecklastschrift|rücklastschrift|chargeback)\b|شيك مرتجع|حوالة مرتجعة|شيك راجع",
     re.IGNORECASE,
 )
 

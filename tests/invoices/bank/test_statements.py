@@ -117,7 +117,7 @@ def parts(rest: list[tuple[int, str, str]]) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_any_order_of_overlapping_statements_gives_the_same_lines(seed: int) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     rest = [(chance.choice([2, 3, 5, 6]), f"C{chance.randint(1, 3)}0,00", chance.choice("ab")) for _ in range(5)]
     rest.sort()
     uploads = parts(rest)
@@ -134,11 +134,10 @@ def test_any_order_of_overlapping_statements_gives_the_same_lines(seed: int) -> 
 
 
 def test_any_order_of_overlapping_exports_gives_the_same_lines() -> None:
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311
     rows = sorted((chance.randint(1, 9), chance.choice("ab"), f"{chance.randint(1, 2)}.00") for _ in range(30))
-    exports = [
-        table([row for row in rows if first <= row[0] <= last]) for first, last in ((1, 4), (3, 7), (6, 9), (1, 9))
-    ]
+    periods = ((1, 4), (3, 7), (6, 9), (1, 9))
+    exports = [table([row for row in rows if first <= row[0] <= last]) for first, last in periods]
     found = set()
     for order in itertools.permutations(exports):
         account = make.account()

@@ -9,6 +9,8 @@ from communications.channels import gateways
 from communications.models import Gateway
 from inflow.accounts import second_step
 from inflow.accounts.models import Authenticator
+from invoices.models import PaymentHook
+from invoices.payment_hooks import hooks
 from webhooks import subscriptions
 from webhooks.models import Subscription
 
@@ -19,6 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = self._reseal("subscriptions", Subscription.objects.all(), subscriptions.reseal)
         unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reencrypt)
+        unreadable += self._reseal("payment providers", PaymentHook.objects.all(), hooks.reencrypt)
         unreadable += self._reseal("authenticators", Authenticator.objects.all(), second_step.reencrypt)
         if unreadable:
             raise CommandError(f"No key of FIELD_KEYS can decrypt the secret of: {', '.join(unreadable)}")

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
-        ('communications', '0005_attached_documents'),
+        ('communications', '0006_copies'),
         ('invoices', '0031_find_invoices_that_hold_back_a_debtor'),
     ]
 

@@ -1,0 +1,223 @@
+"""Lines of bank statements: what is to do, with its proposals, and what was done."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import display
+
+from inflow.accounts.actors import Actor
+from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.filters import OptionsFilter, ValuesFilter, choices
+from inflow.dashboard.core.forms import PageForm, TextField
+from inflow.dashboard.core.markup import amount, badge, bdi, link, two_lines
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages.about_invoice import exact
+from inflow.dashboard.pages.bank_cells import CERTAINTY_BADGES, outcome, party, shown, state_badge
+from inflow.dashboard.pages.bank_recording import record_line
+from invoices.bank import posting
+from invoices.bank.proposals import Action, reasons_shown, stored
+from invoices.errors import Refused
+from invoices.models.bank import TO_DO, BankLine, Certainty, Deed, LineState
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+class ConfirmForm(PageForm):
+    """Shows what the first proposal will do."""
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        proposals = shown([self.row]).get(self.row.pk, [])[:1]
+        return [
+            (_("Line"), str(self.row)),
+            (_("Other party"), party(self.row)),
+            *((each.title, each.text.partition(": ")[2]) for each in proposals),
+            *((_("Reason"), each.reasons) for each in proposals),
+        ]
+
+
+class ChooseForm(PageForm):
+    """A choice between the proposals."""
+
+    proposal = forms.ChoiceField(label=_lazy("Proposal"), widget=forms.RadioSelect)
+
+    def prepare(self) -> None:
+        found = shown([self.row]).get(self.row.pk, [])
+        choices = [(str(place), f"{each.text} ({each.reasons})") for place, each in enumerate(found)]
+        self.set_choices("proposal", choices)
+
+
+class IgnoreForm(PageForm):
+    reason = TextField(
+        rows=2, max_length=300, help_text=_lazy("For example: interest, a transfer between own accounts.")
+    )
+
+
+class UndoLineForm(PageForm):
+    reason = TextField(rows=2, required=False, max_length=300, help_text=_lazy("Shown on the timeline."))
+
+
+def _has_proposal(line: BankLine) -> bool:
+    return line.is_to_do and bool(line.proposals)
+
+
+def _may_be_undone(line: BankLine) -> bool:
+    return line.state == LineState.POSTED and line.deed != Deed.REVERSED
+
+
+class WorkFilter(OptionsFilter):
+    title, parameter_name = _lazy("work"), "work"
+    options: ClassVar[Any] = {
+        "to_do": (_lazy("To do"), Q(state__in=TO_DO)),
+        "posted": (_lazy("Recorded"), Q(state=LineState.POSTED)),
+        "ignored": (_lazy("Ignored"), Q(state=LineState.IGNORED)),
+    }
+
+
+class BankAccountFilter(ValuesFilter):
+    title, parameter_name, path = _lazy("bank account"), "bank_account", "bank_account"
+
+
+@admin.register(BankLine)
+class BankLineAdmin(OwnRowsAdmin):
+    list_display = ("day", "party_shown", "amount_shown", "proposal_shown", "state_shown")
+    list_filter = (WorkFilter, *choices("certainty"), BankAccountFilter, ("day", RangeDateFilter))
+    search_fields = ("payer_name", "payer_account", "text", "end_to_end", "bank_reference")
+    search_help_text = _lazy("Name, account, text or reference")
+    ordering = ("-day", "-created_at", "-id")
+    export_columns = (
+        *("day", exact("amount"), "currency", "payer_name", "payer_account", "text", "end_to_end", "bank_reference"),
+        *("state", "deed", "reason", "actor", "bank_account", "id"),
+    )
+    fields = readonly_fields = (
+        *("amount_shown", "original_shown", "day", "value_day", "bank_account", "payer_name", "payer_account"),
+        *("text", "end_to_end", "bank_reference", "return_shown", "payment_link"),
+    )
+    actions: ClassVar[Any] = ("confirm_selected",)
+    actions_detail = ("confirm", "record", "choose", "ignore", "reopen", "undo")
+
+    @row_action(
+        _lazy("Confirm proposal"),
+        icon="check",
+        form=ConfirmForm,
+        fits=_has_proposal,
+        is_primary=True,
+    )
+    def confirm(self, line: BankLine, actor: Actor, form: PageForm) -> str:
+        return _accept(line, 0, actor)
+
+    @page_action(_lazy("Record payment"), icon="payments", fits=lambda line: line.is_to_do and line.amount > 0)
+    def record(self, request: HttpRequest, line: BankLine) -> HttpResponse:
+        return record_line(self, request, line)
+
+    @row_action(
+        _lazy("Choose a proposal"),
+        icon="rule",
+        form=ChooseForm,
+        fits=lambda line: _has_proposal(line) and len(line.proposals) > 1,
+    )
+    def choose(self, line: BankLine, actor: Actor, form: ChooseForm) -> str:
+        return _accept(line, int(form.cleaned_data["proposal"]), actor)
+
+    @row_action(
+        _lazy("Ignore"),
+        icon="block",
+        form=IgnoreForm,
+        fits=lambda line: line.is_to_do,
+        intro=_lazy("For money that is not about a debtor. The line leaves the list of what is to do."),
+    )
+    def ignore(self, line: BankLine, actor: Actor, form: IgnoreForm) -> str:
+        posting.ignore(line.account, line.pk, actor, **form.cleaned_data)
+        return _("The line is ignored.")
+
+    @row_action(_lazy("Put back"), icon="undo", fits=lambda line: line.state == LineState.IGNORED)
+    def reopen(self, line: BankLine, actor: Actor, form: PageForm) -> str:
+        posting.reopen(line.account, line.pk, actor)
+        return _("The line is to do again.")
+
+    @row_action(
+        _lazy("Undo"),
+        icon="undo",
+        form=UndoLineForm,
+        fits=_may_be_undone,
+        intro=_lazy(
+            "The payment that the line recorded is voided, and the line is to do again. A payment that was recorded by"
+            " hand stays; only its link to the line is removed."
+        ),
+        is_grave=True,
+    )
+    def undo(self, line: BankLine, actor: Actor, form: UndoLineForm) -> str:
+        posting.undo(line.account, line.pk, actor, **form.cleaned_data)
+        return _("The line is to do again.")
+
+    confirm_selected = bulk(confirm)
+
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        line: BankLine = self.get_object(request, object_id)
+        return {
+            "line": line,
+            "title": str(line),
+            "state": state_badge(line),
+            "outcome": outcome(line),
+            "proposals": shown([line]).get(line.pk, []),
+            "statements": [
+                {"url": reverse("admin:invoices_bankstatement_change", args=[row.statement_id]), "text": row.statement}
+                for row in line.shown.select_related("statement").order_by("statement__from_date")[:10]
+            ],
+        }
+
+    @display(description=_lazy("Other party"), ordering="payer_name")
+    def party_shown(self, line: BankLine) -> str:
+        return two_lines(party(line), line.text[:80])
+
+    @display(description=_lazy("Amount"), ordering="amount")
+    def amount_shown(self, line: BankLine) -> str:
+        return amount(line.amount, line.currency)
+
+    @display(description=_lazy("Original amount"))
+    def original_shown(self, line: BankLine) -> str:
+        return amount(line.original_amount, line.original_currency) if line.original_amount is not None else "–"
+
+    @display(description=_lazy("Return"))
+    def return_shown(self, line: BankLine) -> str:
+        return bdi(line.return_reason or _("Yes")) if line.is_return else "–"
+
+    @display(description=_lazy("Proposal"), ordering="certainty")
+    def proposal_shown(self, line: BankLine) -> str:
+        if not _has_proposal(line):
+            return "–"
+        certainty = Certainty(line.certainty)
+        reasons = two_lines("", reasons_shown(stored(line)[0]))
+        return badge(certainty.label, CERTAINTY_BADGES[certainty]) + reasons
+
+    @display(description=_lazy("State"), ordering="state")
+    def state_shown(self, line: BankLine) -> str:
+        return state_badge(line)
+
+    @display(description=_lazy("Payment"))
+    def payment_link(self, line: BankLine) -> str:
+        if line.receipt_id is None:
+            return "–"
+        return link(reverse("admin:invoices_payment_change", args=[line.receipt_id]), line.receipt)
+
+
+def _accept(line: BankLine, place: int, actor: Actor) -> str:
+    proposals = stored(line)
+    if place >= len(proposals):
+        raise Refused("line", "decided", _("The line was handled in the meantime. Reload the page."))
+    posting.accept(line.account, line, proposals[place], actor)
+    return {
+        Action.RECEIVE: _("The payment was recorded."),
+        Action.LINK: _("The line is linked to the payment. No money was recorded."),
+        Action.REVERSE: _(
+            "The payment was reversed. No messages about its invoices are sent before the next working day."
+        ),
+    }[Action(proposals[place].action)]
