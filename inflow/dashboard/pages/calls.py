@@ -42,7 +42,7 @@ class CallTaskAdmin(AboutInvoice):
         "debtor_shown",
         "phone",
         "balance_shown",
-        "owner",
+        "owner_shown",
         "opened_at",
         "expires_at",
     )
