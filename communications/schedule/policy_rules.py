@@ -51,8 +51,9 @@ def of(account: Account) -> list[Rule]:
 
 @compiled
 def _rules(*, account: uuid.UUID) -> QuerySet[PolicyRule, dict[str, Any]]:
-    rules: QuerySet[PolicyRule, Any] = PolicyRule.objects.filter(account=account)
-    return rules.order_by("position", "id").values(*_VALUES)
+    ordered = PolicyRule.objects.filter(account=account).order_by("position", "id")
+    rules: QuerySet[PolicyRule, Any] = ordered.values(*_VALUES)
+    return rules
 
 
 def choose(rules: Sequence[Rule], invoice: Invoice) -> int | None:
