@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _lazy
 
 from communications.delivery import reasons
-from communications.models import Kind, Medium, State, StepKind
+from communications.models import CallOutcome, Kind, Medium, State, StepKind
 from inflow.accounts.models import Language
 from invoices.narrative import add_labels, register
 
@@ -24,6 +24,7 @@ add_labels(
     },
 )
 add_labels("decision", {"person": _lazy("a user cancelled it")})
+add_labels("outcome", dict(CallOutcome.choices))
 add_labels("language", dict(Language.choices))
 add_labels("closed", {"paid": _lazy("paid"), "closed": _lazy("closed")})
 
@@ -62,3 +63,6 @@ register("released", _lazy("%(release)s: %(message)s scheduled for %(moment)s (%
 register("held", _lazy("%(message)s for %(amount)s held for approval."), _lazy("%(message)s recalled."))
 register("approved", _lazy("%(message)s released: scheduled for %(moment)s (%(zone)s) unless it is recalled."))
 add_labels("release", {"synced": _lazy("All payments are recorded"), "resumed": _lazy("Messages were resumed")})
+register("call_due", _lazy("A call is due by %(moment)s (%(zone)s)."))
+register("call_logged", _lazy("Call logged: %(outcome)s."))
+register("call_expired", _lazy("The call was not made in time."))

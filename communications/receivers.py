@@ -15,13 +15,31 @@ from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
 from communications.delivery import safeguards
-from communications.models import CollectionSettings, Communication, State
+from communications.models import (
+    CallLog,
+    CallTask,
+    CollectionSettings,
+    Communication,
+    MinimumBalance,
+    PolicyRule,
+    State,
+)
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.cases import escalations
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, Resolution, Status
+from invoices.models import (
+    CalendarRule,
+    Debtor,
+    Escalation,
+    Invoice,
+    Payment,
+    PaymentStatus,
+    Promise,
+    Resolution,
+    Status,
+)
 from invoices.signals import (
     debtor_changed,
     escalation_created,
@@ -57,16 +75,29 @@ def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False,
 
 @receiver(invoices_moved)
 def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: Debtor, **kwargs: Any) -> None:
-    """Let planned messages follow their invoices to the new debtor. None shares a message with what was sent before."""
+    """Let planned messages and calls follow their invoices to the new debtor.
+
+    None shares a message with what was sent before.
+    """
     ids = [invoice.pk for invoice in invoices]
     planned = Communication.objects.filter(invoice__in=ids, status__in=(State.SCHEDULED, State.HELD))
     planned.update(debtor=debtor, message_id=RandomUUID())
+    for model in (CallTask, CallLog):
+        model.objects.filter(invoice__in=ids).update(debtor=debtor)
 
 
 @receiver(invoice_amended)
 def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[str, Any], **kwargs: Any) -> None:
     if changes.keys() & {"debtor_name", "debtor_company", "debtor_email", "debtor_phone", "language"}:
         addresses.update_planned(invoice)
+
+
+@receiver(invoice_amended)
+@receiver(invoice_changed)
+def recheck_minimum(sender: object, invoice: Invoice, **kwargs: Any) -> None:
+    """Reschedule the debtor's other messages if what they would ask for may have crossed the account's minimum."""
+    if MinimumBalance.objects.filter(settings=invoice.account_id, currency=invoice.currency).exists():
+        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(payment_undone)
@@ -126,6 +157,13 @@ def count_payment_as_contact(
         replanning.contacts_changed(account, Debtor.objects.get(pk=payment.debtor_id))
 
 
+@receiver(payment_recorded)
+def recheck_minimum_after_payment(sender: object, invoice: Invoice | None, **kwargs: Any) -> None:
+    """Recheck after a payment that changes no status."""
+    if invoice and invoice.payment_status == PaymentStatus.PARTIALLY_PAID:
+        recheck_minimum(sender, invoice)
+
+
 _ACCOUNT_FIELDS = {"time_zone", "country", "subdivision", "weekend"}
 _SETTINGS_FIELDS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
 
@@ -142,6 +180,18 @@ def reschedule_after_settings(sender: object, instance: CollectionSettings, raw:
     fields = more.get("update_fields")
     if not raw and (fields is None or _SETTINGS_FIELDS & set(fields)):
         replanning.request([instance.account_id])
+
+
+@receiver([post_save, post_delete], sender=PolicyRule)
+def reschedule_after_policy_rule(sender: object, instance: PolicyRule, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        replanning.request([instance.account_id])
+
+
+@receiver([post_save, post_delete], sender=MinimumBalance)
+def reschedule_after_minimum(sender: object, instance: MinimumBalance, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        replanning.request([instance.settings_id])
 
 
 @receiver([post_save, post_delete], sender=CalendarRule)

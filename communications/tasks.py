@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from communications.delivery import notices, sender
 from communications.engine import clock
-from communications.schedule import replanning
+from communications.schedule import monthly, replanning
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -14,8 +14,9 @@ def reschedule() -> int:
 
 @shared_task  # type: ignore[untyped-decorator]
 def take_steps() -> int:
-    """Plan or take the due steps of all invoices. Runs every minute."""
-    return clock.take_steps(timezone.now())
+    """Plan or take the due steps of all invoices, and plan the due monthly statements. Runs every minute."""
+    now = timezone.now()
+    return clock.take_steps(now) + monthly.plan_due(now)
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -121,6 +121,7 @@ class InvoiceFields(TypedDict, total=False):
     language: str
     notes: str
     amount_paid: Decimal | int | str
+    tags: list[str]
 
 
 def new_invoice(account: Account, **given: Unpack[InvoiceFields]) -> NewInvoice:
@@ -137,6 +138,7 @@ def new_invoice(account: Account, **given: Unpack[InvoiceFields]) -> NewInvoice:
         language=given.get("language"),
         notes=given.get("notes", ""),
         amount_paid=Decimal(given.get("amount_paid", 0)),
+        tags=given.get("tags", []),
     )
 
 

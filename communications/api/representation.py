@@ -77,7 +77,7 @@ def of_entry(entry: Entry) -> dict[str, Any]:
         "invoice_id": entry.invoice_id,
         "invoice_number": entry.invoice_number,
         "scheduled_for": entry.scheduled_for,
-        "channel": entry.channel,
+        "channel": entry.channel or None,
         "step": entry.step,
         "kind": entry.kind,
         "recipient": entry.recipient or None,

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from communications.content import template_language
-from communications.models import Kind, Medium, State
+from communications.models import Kind, Medium, State, StepKind
 from inflow.accounts.models import Language
 from inflow.api.fields import (
     BooleanField,
@@ -96,11 +96,13 @@ class ForecastEntryOut(serializers.Serializer[Any]):
     invoice_id = serializers.UUIDField()
     invoice_number = serializers.CharField()
     scheduled_for = serializers.DateTimeField()
-    channel = serializers.ChoiceField(choices=Medium.choices)
+    channel = serializers.ChoiceField(choices=Medium.choices, allow_null=True, help_text="Null for a call.")
     step = serializers.IntegerField(
         allow_null=True, help_text="Days from the due date. Null for a one-off message, such as a thank-you."
     )
-    kind = serializers.ChoiceField(choices=Kind.choices)
+    kind = serializers.ChoiceField(
+        choices=[*Kind.choices, (StepKind.CALL.value, StepKind.CALL.label)], help_text="call: a call that staff make."
+    )
     recipient = serializers.CharField(allow_null=True)
     suppressed_reason = serializers.CharField(allow_null=True, help_text="Why it would not be sent.")
 
@@ -108,7 +110,7 @@ class ForecastEntryOut(serializers.Serializer[Any]):
 class SendIn(StrictSerializer):
     """Request of POST /api/zapier/invoices/:id/send. Everything is optional."""
 
-    kind = ChoiceField(choices=[Kind.MANUAL, Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU], required=False)
+    kind = ChoiceField(choices=[Kind.MANUAL, Kind.STATEMENT, Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU], required=False)
     channel = ChoiceField(choices=Medium.choices, required=False)
     language = ChoiceField(choices=Language.choices, required=False)
     subject = TextField(

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from communications.api.statement_views import StatementViewSet
 from communications.api.views import (
     ClockViewSet,
     CommunicationViewSet,
@@ -18,5 +19,6 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/page-link", PageLinkViewSet.as_view({"post": "create"}), name="page-link"),
     path("invoices/<uuid:invoice_id>/send", SendViewSet.as_view({"post": "create"}), name="send"),
     path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
+    path("debtors/<uuid:debtor_id>/statement", StatementViewSet.as_view({"get": "retrieve"}), name="debtor-statement"),
     path("test/clock", ClockViewSet.as_view({"get": "show", "post": "create"}), name="test-clock"),
 ]

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from communications.models import CollectionSettings, Communication, Kind, Medium
+from communications.portal import statement, texts
 from inflow.accounts.models import Account
+from invoices.debtors import debtor_parties
 from invoices.documents import documents, storage
 from invoices.documents.bounds import MIB
 from invoices.models import Document, DocumentKind, Invoice
 
 MAX_BYTES = 5 * MIB  # of all attachments of an email
+# Stands for the id of a document. The statement is rendered when the email is built.
+STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,20 @@ class Attachments:
     attached: tuple[dict[str, Any], ...] = ()
     has_more: bool = False
 
+    @property
+    def has_statement(self) -> bool:
+        return any(each["id"] == STATEMENT for each in self.attached)
+
 
 def choose(account: Account, rows: Sequence[Communication], listed: Sequence[Invoice]) -> Attachments:
     """Return the attachments of an email that lists these invoices, in their order."""
     first = rows[0]
     if first.channel != Medium.EMAIL or first.kind == Kind.THANK_YOU:
         return Attachments()
+    if first.kind == Kind.STATEMENT:
+        name = f"statement-{account.today():%Y-%m-%d}.pdf"
+        described = {"id": STATEMENT, "name": name, "size": 0, "sha256": ""}
+        return Attachments((described,) if statement.is_available() else ())
     found = documents.current(invoice.pk for invoice in listed)
     if not found:
         return Attachments()
@@ -58,6 +70,11 @@ def parts(row: Communication) -> list[tuple[str, bytes, str]]:
 
     A document that was removed since then is left out, because it may be another debtor's.
     """
+    if any(each["id"] == STATEMENT for each in row.attachments):
+        party = debtor_parties.of_invoice(row.invoice)
+        party.debtor.account = row.account
+        data = statement.pdf(party.debtor, texts.of(row.language), party)
+        return [(row.attachments[0]["name"], data, documents.MEDIA_TYPES[DocumentKind.PDF])]
     found = Document.objects.in_bulk([each["id"] for each in row.attachments])
     by_id = {str(pk): document for pk, document in found.items()}
     attached = []

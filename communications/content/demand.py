@@ -36,7 +36,8 @@ def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list
     if rows[0].kind in _ABOUT_ONE_INVOICE:
         return own
     about = {invoice.pk for invoice in own}
-    return own + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
+    is_listed = _is_on_statement if rows[0].kind == Kind.STATEMENT else _is_listed
+    return own + [invoice for invoice in invoices if invoice.pk not in about and is_listed(invoice)]
 
 
 def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
@@ -84,11 +85,22 @@ def is_covered(
     amount = credit.get(invoice.currency, _ZERO)
     if amount < invoice.balance or not amount:
         return False
+    return amount >= _most_owed(invoice, kind, invoices, today)
+
+
+def most_asked(
+    invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
+) -> Decimal:
+    """Return the most that a message about `invoice` would ask for in its currency: see `is_covered`."""
+    return _most_owed(invoice, kind, invoices, today) - credit.get(invoice.currency, _ZERO)
+
+
+def _most_owed(invoice: Invoice, kind: str, invoices: Iterable[Invoice], today: dt.date) -> Decimal:
     others = (
         () if kind in _ABOUT_ONE_INVOICE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
     )
     late = [each for each in others if receivables.is_overdue(each, today)]
-    return amount >= receivables.balances([invoice, *late])[invoice.currency]
+    return receivables.balances([invoice, *late])[invoice.currency]
 
 
 def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:
@@ -114,6 +126,10 @@ def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Ma
 
 def _is_listed(invoice: Invoice) -> bool:
     return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
+
+
+def _is_on_statement(invoice: Invoice) -> bool:
+    return invoice.is_open and invoice.balance > 0
 
 
 def _both(about: Sequence[Invoice], late: Sequence[Invoice]) -> list[Invoice]:

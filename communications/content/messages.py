@@ -180,7 +180,9 @@ def _page_link(summary: Summary, language: str, page_url: str, documents: Attach
 def _about_documents(documents: Attachments, language: str) -> str:
     """Return the sentence about the attached documents, or an empty string if the invoices have none."""
     count = len(documents.attached)
-    if documents.has_more:
+    if documents.has_statement:
+        name = "statement_attached"
+    elif documents.has_more:
         name = "attached_some" if count else "attached_none"
     elif count:
         name = "attached_one" if count == 1 else "attached_all"

@@ -18,10 +18,19 @@ from inflow.accounts.models import Account
 from invoices.debtors import receivables
 from invoices.models import Invoice, Promise, PromiseStatus, Status
 
-# Sections in order: invoices with a due step, others past due, on hold by agreement, not yet due.
-_SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
-# Manual messages list their invoices in the section of reminders.
-_LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
+# Sections in order: invoices with a due step, others past due, disputed (of statements only), on hold by agreement, not
+# yet due.
+_SECTIONS = (
+    Kind.FINAL_NOTICE.value,
+    Kind.FOLLOW_UP.value,
+    Kind.REMINDER.value,
+    "overdue",
+    "disputed",
+    "agreed",
+    "upcoming",
+)
+# Manual messages and statements list their invoices in the section of reminders.
+_LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER, Kind.STATEMENT: Kind.REMINDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,9 @@ def _sections(
 ) -> list[Section]:
     found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
     for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
-        if invoice.status == Status.ON_HOLD and invoice.pk not in steps:
+        if invoice.status == Status.DISPUTED:
+            name = "disputed"
+        elif invoice.status == Status.ON_HOLD and invoice.pk not in steps:
             name = "agreed"
         elif invoice.due_date >= today:
             name = "upcoming"

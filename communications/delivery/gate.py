@@ -330,7 +330,9 @@ def _is_owed(row: Communication) -> bool:
 
 
 def _may_send_one_off(case: Case, row: Communication) -> bool:
-    """Check a one-off message: sent by a user, or about a promise or a payment."""
+    """Check a one-off message: sent by a user, about a promise or a payment, or a statement."""
+    if row.kind == Kind.STATEMENT:
+        _file_under_open_invoice(case, row)
     invoice = row.invoice
     if row.kind == Kind.THANK_YOU:
         if invoice.status != Status.PAID:
@@ -360,6 +362,17 @@ def _may_send_one_off(case: Case, row: Communication) -> bool:
         _hold_back(case, row, verdict)
         return False
     return True
+
+
+def _file_under_open_invoice(case: Case, row: Communication) -> None:
+    """Let a statement follow another open invoice of the party if its own has been closed since it was planned."""
+    if row.invoice.is_open and row.invoice.balance > 0:
+        return
+    party = case.facts.party(row.invoice)
+    theirs = (each for each in case.invoices.values() if each.is_open and each.balance > 0 and party.owns(each))
+    if found := next(theirs, None):
+        row.invoice = found
+        row.save(update_fields=["invoice"])
 
 
 def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:

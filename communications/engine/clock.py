@@ -22,7 +22,7 @@ from communications.delivery import sender
 from communications.engine import healing
 from communications.engine.errors import ClockBackwards, ClockBusy, LiveAccount
 from communications.models import LEFT_US, CollectionSettings, Communication, Copy, SenderProfile, State
-from communications.schedule import holding, ladder, policies, replanning
+from communications.schedule import holding, ladder, monthly, policies, replanning
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import Batch, account_scope, compiled, select
@@ -43,6 +43,7 @@ def tick(now: dt.datetime | None = None) -> int:
     replanning.run_requested()
     lifecycle.age_due(now)
     take_steps(now)
+    monthly.plan_due(now)
     return sender.send_due(now)
 
 
@@ -235,15 +236,20 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The next times at which an invoice is aged, a step is checked and a message is sent. In UTC."""
+    """The next times at which an invoice is aged, a step is checked, statements are planned, and a message is sent.
+
+    In UTC.
+    """
 
     ages: dt.datetime | None
     steps: dt.datetime | None
+    statements: dt.datetime | None
     sends: dt.datetime | None
 
     @property
     def first(self) -> dt.datetime | None:
-        return min((moment for moment in (self.ages, self.steps, self.sends) if moment), default=None)
+        moments = (self.ages, self.steps, self.statements, self.sends)
+        return min((moment for moment in moments if moment), default=None)
 
 
 def _pass(
@@ -255,6 +261,8 @@ def _pass(
         worked += lifecycle.age_due(now, account=account, watch=watch)
     if moments.steps and moments.steps <= now:
         worked += take_steps(now, account=account, watch=watch)
+    if moments.statements and moments.statements <= now:
+        worked += 1 + monthly.plan_due(now, account=account, watch=watch)
     if moments.sends and moments.sends <= now:
         send(account, now)
     return bool(worked)
@@ -283,9 +291,9 @@ def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communicatio
 def _next_moments(account: Account, stuck: Due) -> Moments:
     """Return the next due times by the account's calendar."""
     which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
-    new, held, steps, sends = select(_NEXT, which)[0]
+    new, held, steps, statements, sends = select(_NEXT, which)[0]
     ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
-    return Moments(ages, steps, sends)
+    return Moments(ages, steps, statements, sends)
 
 
 _NEXT = """
@@ -296,6 +304,7 @@ SELECT
      AND id <> ALL(%(ages)s::uuid[])),
   (SELECT min(next_check_at) FROM invoices_invoice WHERE account_id = %(account)s
      AND id <> ALL(%(steps)s::uuid[])),
+  (SELECT next_statements_at FROM communications_collectionsettings WHERE account_id = %(account)s),
   least(
     (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s
        AND status = 'scheduled' AND id <> ALL(%(sends)s::uuid[])),

@@ -19,6 +19,8 @@ from communications.engine import clock, sandbox
 from communications.engine.errors import DeadlineExceeded
 from communications.models import (
     CONTACTED,
+    WITHOUT_MESSAGE,
+    CallTask,
     CollectionSettings,
     Communication,
     ReminderPolicy,
@@ -45,7 +47,7 @@ _STATUS_REASONS = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A future message about one invoice. `step` is None for a one-off message.
+    """A future message about one invoice, or a call, which has no channel. `step` is None for a one-off message.
 
     `reason` is a key of `reasons.LABELS` if the message would not be sent, else empty.
     """
@@ -131,7 +133,8 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
         except DeadlineExceeded:  # everything before this time is complete
             horizon, is_whole = account.now(), False
-        entries = [*_messages(account, begin, decided), *_held_invoices(account, begin, horizon)]
+        held, called = _held_invoices(account, begin, horizon), _calls(account, begin)
+        entries = [*_messages(account, begin, decided), *held, *called]
     if not is_whole:
         entries = [entry for entry in entries if entry.scheduled_for < horizon]
     entries.sort(key=_order)
@@ -181,13 +184,21 @@ def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -
         reason = "never_chase" if invoice.debtor.never_chase else _STATUS_REASONS.get(Status(invoice.status), "")
         if invoice.escalation_level >= escalations.MAX_LEVEL:
             reason = reason or "case"
-        if step is None or step.kind == StepKind.NONE or not reason:
+        if step is None or step.kind in WITHOUT_MESSAGE or not reason:
             continue
         at = max(begin, ladder.first_moment(invoice, step))
         if at <= horizon:
             chosen = addresses.choose(invoice, step.channels, kind=step.kind)
             found.append(_entry(invoice, at, chosen.channel, step.offset_days, step.kind, chosen.address, reason))
     return found
+
+
+def _calls(account: Account, begin: dt.datetime) -> list[Entry]:
+    """Return the calls that steps ask for from now on."""
+    rows = CallTask.objects.for_account(account).filter(opened_at__gt=begin).select_related("invoice__debtor")
+    return [
+        _entry(row.invoice, row.opened_at, "", row.step, StepKind.CALL, row.invoice.debtor_phone, "") for row in rows
+    ]
 
 
 def _entry(

@@ -5,6 +5,7 @@ copies of the account's rows. The transaction is read-only for all other tables 
 is changed, locked or announced. On exit the temporary tables are dropped. Other tables are read as they are.
 """
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet, Value
 
 from communications.engine.errors import DeadlineExceeded, ForecastBusy
-from communications.models import PENDING, Communication, Copy
+from communications.models import PENDING, CallTask, CollectionSettings, Communication, Copy, MonthlyStatement
 from communications.schedule import ladder, limits
 from inflow.accounts.models import Account
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseStatus, TimelineEntry
@@ -73,6 +74,11 @@ def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
         Debtor: debtors,
         Invoice: invoices,
         Communication: messages,
+        CollectionSettings: CollectionSettings.objects.filter(account=account),
+        CallTask: CallTask.objects.filter(invoice__in=open_invoices),
+        MonthlyStatement: MonthlyStatement.objects.filter(
+            debtor__in=debtors, month__gt=account.today() - dt.timedelta(days=62)
+        ),
         Copy: None,
         Escalation: Escalation.objects.filter(invoice__in=open_invoices),
         Promise: Promise.objects.filter(invoice__in=open_invoices, status=PromiseStatus.OPEN),

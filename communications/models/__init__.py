@@ -1,6 +1,17 @@
 """Models of messages, contacts and reminder policies."""
 
-from communications.models.choices import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
+from communications.models.calls import CallLog, CallOutcome, CallStatus, CallTask
+from communications.models.choices import (
+    CONTACTED,
+    LEFT_US,
+    PENDING,
+    WITHOUT_MESSAGE,
+    Kind,
+    Medium,
+    State,
+    StepKind,
+    Tone,
+)
 from communications.models.copies import Copy
 from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.inbound import (
@@ -26,17 +37,24 @@ from communications.models.ladder import (
 )
 from communications.models.leaps import ClockLeap
 from communications.models.messages import Communication
+from communications.models.rules import MinimumBalance, PolicyRule
 from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
+from communications.models.statements import MonthlyStatement
 
 __all__ = [
     "CONTACTED",
     "LEFT_US",
     "PENDING",
+    "WITHOUT_MESSAGE",
     "Address",
     "Answer",
     "AnswerKind",
     "AnswerStatus",
     "ApprovalLimit",
+    "CallLog",
+    "CallOutcome",
+    "CallStatus",
+    "CallTask",
     "ClockLeap",
     "CollectionSettings",
     "Communication",
@@ -47,7 +65,10 @@ __all__ = [
     "Kind",
     "Medium",
     "MessageTemplate",
+    "MinimumBalance",
+    "MonthlyStatement",
     "Notice",
+    "PolicyRule",
     "PolicyStep",
     "ReminderPolicy",
     "Reply",

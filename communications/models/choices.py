@@ -9,6 +9,7 @@ class Kind(models.TextChoices):
     FOLLOW_UP = "follow_up", _lazy("Follow-up")
     FINAL_NOTICE = "final_notice", _lazy("Final notice")
     MANUAL = "manual", _lazy("Manual")
+    STATEMENT = "statement", _lazy("Statement of account")
     PROMISE_FOLLOWUP = "promise_followup", _lazy("Promise follow-up")
     THANK_YOU = "thank_you", _lazy("Thank you")
 
@@ -40,7 +41,12 @@ class StepKind(models.TextChoices):
     REMINDER = Kind.REMINDER.value, _lazy("Reminder")
     FOLLOW_UP = Kind.FOLLOW_UP.value, _lazy("Follow-up")
     FINAL_NOTICE = Kind.FINAL_NOTICE.value, _lazy("Final notice")
+    CALL = "call", _lazy("Call")
     NONE = "none", _lazy("No message")
+
+
+# Steps that send no message.
+WITHOUT_MESSAGE = (StepKind.CALL, StepKind.NONE)
 
 
 class Tone(models.TextChoices):

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -107,6 +107,16 @@ class CollectionSettings(models.Model):
     recalls_promises = models.BooleanField(
         _lazy("send promise reminders"), default=False, help_text=_lazy("On the day before the promised payment date.")
     )
+    statement_day = models.PositiveSmallIntegerField(
+        _lazy("send statements on day"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(28)],
+        help_text=_lazy("Of each month, by email to debtors with open invoices. Empty: never."),
+    )
+    next_statements_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the next monthly statements are planned.")
+    )
     attaches_documents = models.BooleanField(
         _lazy("attach invoices to emails"),
         default=True,
@@ -124,6 +134,15 @@ class CollectionSettings(models.Model):
             models.CheckConstraint(
                 condition=Q(hours_between__gte=1, most_in_7_days__gte=1), name="caps_allow_one_contact"
             ),
+            models.CheckConstraint(
+                condition=Q(statement_day=None) | Q(statement_day__gte=1, statement_day__lte=28),
+                name="every_month_has_the_day_of_statements",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_statements_at"], name="statements_due", condition=Q(next_statements_at__isnull=False)
+            )
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ write nothing.
 
 import datetime as dt
 import operator
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -35,9 +36,9 @@ ANSWER_HOLD_WORKING_DAYS = 3
 DISPUTE_ESCALATES_AFTER = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
 # Time until an open-ended hold is checked again.
-RECHECK_AFTER = {"case": 30 * _DAY, "never_chase": 30 * _DAY}
+RECHECK_AFTER = {"case": 30 * _DAY, "never_chase": 30 * _DAY, "below_minimum": 30 * _DAY}
 # Reasons of the invoice or debtor. A change of these facts reschedules the message.
-FACTS = ("never_chase", "hold", "dispute", "answer", "case", "credit", "reopened")
+FACTS = ("never_chase", "hold", "dispute", "answer", "case", "credit", "below_minimum", "reopened")
 # Reasons of the account. They are stored on the account and apply to all planned messages.
 ACCOUNT = ("suspended", "stopped", "stale")
 # Reasons that no fact ends. The message is tried again at its new time.
@@ -47,6 +48,8 @@ IN_ORDER = ("due_date", "invoice_number")
 in_order = operator.attrgetter(*IN_ORDER)
 # Sort order of the messages due to a debtor: the highest step first, then the oldest debt.
 SEND_ORDER = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
+# Kinds of messages that ask for nothing. A hold, a dispute or credit of an invoice does not hold them back.
+_NO_REMINDERS = (Kind.THANK_YOU, Kind.STATEMENT)
 # Reasons that only concern contact hours and limits.
 TIMING = ("", "window", "cap")
 
@@ -60,6 +63,7 @@ REASONS = {
     "answer": _lazy("a reply from the debtor has not been handled yet"),
     "case": _lazy("a level 2 case of this debtor is open"),
     "credit": _lazy("the debtor's unapplied credit covers the amount due; apply it"),
+    "below_minimum": _lazy("the amount due is below the account's minimum"),
     "reopened": _lazy("a payment was reversed; reminders continue on the next working day"),
     "stopped": _lazy("messages are stopped"),
     "stale": _lazy("payment data is stale: no payment was recorded or synced recently"),
@@ -185,10 +189,20 @@ class Facts:
         """Return the steps of an invoice of the debtor, in order. An invoice that is not chased has none."""
         if not invoice.is_chased:
             return []
-        steps, policy_id = self._read.steps, policies.id_of(invoice)
+        steps, rules = self._read.steps, self._read.rules
+        policy_id = policies.id_of(invoice, rules)
         if policy_id not in steps:
-            steps[policy_id] = policies.steps_of(invoice)
+            steps[policy_id] = policies.steps_of(invoice, rules)
         return steps[policy_id]
+
+    @property
+    def invoices_to_call_about(self) -> set[uuid.UUID]:
+        """Ids of the debtor's invoices for which a call is to be made."""
+        return self._read.invoices_to_call_about
+
+    def minimum(self, currency: str) -> Decimal:
+        """Return the amount below which no reminder asks for money in this currency, or 0."""
+        return self._read.minimums.get(currency, Decimal(0))
 
     def party(self, invoice: Invoice) -> DebtorParty:
         """Return the party that an invoice of the debtor names."""
@@ -257,7 +271,8 @@ def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt
 
 def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> dt.datetime:
     """Return the first time from `moment` on within the contact hours and limits."""
-    is_limited = row.kind not in limits.NOT_LIMITED and moment < facts.now + limits.reach(facts.rules)
+    is_free = row.kind in limits.NOT_LIMITED or (row.kind == Kind.STATEMENT and one_off.is_by_person(row))
+    is_limited = not is_free and moment < facts.now + limits.reach(facts.rules)
     contacts = facts.contacts_for(invoice, row) if is_limited else []
     return limits.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
 
@@ -274,11 +289,13 @@ def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datet
 
 
 def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Iterable[Hold]:
-    if row.kind == Kind.THANK_YOU:
+    if row.kind in _NO_REMINDERS:
         if not one_off.is_by_person(row) and (held := answer_hold(facts, invoice)):
             yield held
         if not one_off.is_by_person(row) and facts.is_escalated:
             yield _escalation_hold(moment)
+        if row.kind == Kind.STATEMENT and (until := facts.reopened_until(invoice)):
+            yield Hold("reopened", until)
         return
     if invoice.status == Status.DISPUTED:
         yield dispute_hold(invoice, facts.now)
@@ -297,6 +314,28 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
         invoices = facts.party_invoices(invoice)
         checked_at = covering.next_check_at(facts.account, facts.party(invoice), invoices, invoice.currency, moment)
         yield Hold("credit", checked_at, is_open_ended=True)
+    elif row.step is not None and (held := _minimum_hold(facts, invoice, row, moment)):
+        yield held
+
+
+def _minimum_hold(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Hold | None:
+    """Return the hold of an invoice for which a reminder would ask for less than the account's minimum.
+
+    It ends on the day on which further invoices become overdue, so that the message would ask for enough, or when
+    somebody changes an amount.
+    """
+    minimum = facts.minimum(invoice.currency)
+    credit = facts.credit(invoice)
+    if not minimum or invoice.balance - credit.get(invoice.currency, Decimal(0)) >= minimum:
+        return None
+    named = listing.listed_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
+    today = moment.astimezone(facts.account.zone).date()
+    if demand.most_asked(invoice, row.kind, named, credit, today) >= minimum:
+        return None
+    for day in sorted({each.due_date + _DAY for each in named if each.due_date >= today}):
+        if demand.most_asked(invoice, row.kind, named, credit, day) >= minimum:
+            return Hold("below_minimum", beginning(facts.account, day))
+    return Hold("below_minimum", moment + RECHECK_AFTER["below_minimum"], is_open_ended=True, has_person=True)
 
 
 def _is_covered(

@@ -13,7 +13,17 @@ from typing import Any
 from django.db.models import QuerySet
 
 from communications.contacts import addresses
-from communications.models import PENDING, CollectionSettings, Communication, Kind, State, StepKind
+from communications.models import (
+    PENDING,
+    WITHOUT_MESSAGE,
+    CallStatus,
+    CallTask,
+    CollectionSettings,
+    Communication,
+    Kind,
+    State,
+    StepKind,
+)
 from communications.schedule import holding, limits
 from communications.schedule.calendar import Place
 from communications.schedule.holding import beginning
@@ -21,12 +31,14 @@ from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.sql import Batch, compiled, joining
-from invoices import lifecycle, money, timeline
+from invoices import lifecycle, money, timeline, workdays
 from invoices.cases import escalations
 from invoices.models import Escalation, Invoice, Reason, Resolution, Status
 
 # A step that is at most this many days late counts as on time.
 TOLERATED_DAYS = 3
+# A step that asks for a call is done after so many working days, even if nobody called.
+CALL_WITHIN_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
 
 
@@ -138,6 +150,8 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
     if pending and not is_for(pending, invoice, step):
         cancel(pending, "other_step" if step else "no_step", batch)
         pending = None
+    if invoice.pk in facts.invoices_to_call_about:
+        _cancel_calls(invoice, step)
     if step is None:
         return _end(batch, invoice, today)
     if pending and pending.status == State.HELD:
@@ -148,7 +162,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
         return False
     day = day_of(invoice, step)
     # An invoice that arrived overdue is planned for at once.
-    enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
+    enters = came_overdue(invoice) and invoice.last_step is None and step.kind not in WITHOUT_MESSAGE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
             cancel(pending, "day_moved", batch)
@@ -161,6 +175,8 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
     if step.kind == StepKind.NONE:
         done(invoice, step, batch=batch)
         return True
+    if step.kind == StepKind.CALL:
+        return _await_call(batch, facts, invoice, step)
     return _plan(batch, facts, invoice, step, pending)
 
 
@@ -177,7 +193,8 @@ def done(invoice: Invoice, step: Step, on: dt.date | None = None, *, batch: Batc
     """Mark a step as done: record its slip and open the case that it escalates to."""
     on = on or invoice.account.today()
     late = (on - on_paper(invoice, step)).days
-    slip = invoice.slip_days + (late if late > TOLERATED_DAYS else 0)
+    adds_to_slip = late > TOLERATED_DAYS and step.kind != StepKind.CALL
+    slip = invoice.slip_days + (late if adds_to_slip else 0)
     lifecycle.update_schedule(invoice, batch=batch, last_step=step.offset_days, slip_days=slip)
     if step.escalates_to and invoice.is_open:
         if batch:
@@ -279,7 +296,7 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
     """Return the earliest time of the next step under the current facts, or the next check of a dispute."""
     account = invoice.account
     for step in steps_left(invoice, facts.steps(invoice), account.today()):
-        if step.kind == StepKind.NONE:
+        if step.kind in WITHOUT_MESSAGE:
             if step.escalates_to == escalations.MAX_LEVEL:
                 return None
             continue
@@ -407,6 +424,40 @@ def _plan(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step, pend
     return False
 
 
+def _await_call(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step) -> bool:
+    """Ask for a call. Return True if the step is done: a call was logged, or was not made in time."""
+    account, now = invoice.account, facts.now
+    task = CallTask.objects.filter(invoice=invoice, round=invoice.round, step=step.offset_days).first()
+    if task and task.status == CallStatus.OPEN and now >= task.expires_at:
+        task.status = CallStatus.EXPIRED
+        task.save(update_fields=["status"])
+        timeline.note(invoice, "call_expired", CLOCK, batch=batch)
+    if task and task.status in (CallStatus.DONE, CallStatus.EXPIRED):
+        done(invoice, step, batch=batch)
+        return True
+    if task is None or task.status == CallStatus.CANCELLED:
+        if hold := holding.hold_of(facts, invoice, _probe(invoice, step), now):
+            lifecycle.update_schedule(invoice, batch=batch, next_check_at=hold.until, next_contact_at=None)
+            return False
+        until = workdays.after(account.today(), CALL_WITHIN_WORKING_DAYS, facts.place(invoice).days)
+        task = task or CallTask(account=account, debtor=invoice.debtor, invoice=invoice, round=invoice.round)
+        task.step, task.status, task.opened_at = step.offset_days, CallStatus.OPEN, now
+        task.expires_at = beginning(account, until + _DAY)
+        task.save()
+        timeline.note(invoice, "call_due", CLOCK, batch=batch, moment=task.expires_at, zone=account.zone.key)
+    contact_at = _next_contact(facts, invoice)
+    lifecycle.update_schedule(invoice, batch=batch, next_check_at=task.expires_at, next_contact_at=contact_at)
+    return False
+
+
+def _cancel_calls(invoice: Invoice, step: Step | None) -> None:
+    """Cancel the calls that earlier steps or rounds asked for."""
+    asked = CallTask.objects.filter(invoice=invoice, status=CallStatus.OPEN)
+    if step and step.kind == StepKind.CALL:
+        asked = asked.exclude(round=invoice.round, step=step.offset_days)
+    asked.update(status=CallStatus.CANCELLED)
+
+
 def plan_message(
     invoice: Invoice,
     step: Step,
@@ -472,6 +523,7 @@ def _drop(batch: Batch, invoice: Invoice, pending: Communication | None) -> None
     lifecycle.update_schedule(invoice, batch=batch, next_check_at=None, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
     planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))
+    planned = planned.exclude(kind=Kind.STATEMENT)  # the debtor's other invoices may be open
     if invoice.status == Status.PAID:
         planned = planned.exclude(kind=Kind.THANK_YOU)
     dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)

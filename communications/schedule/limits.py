@@ -27,7 +27,8 @@ def reach(rules: CollectionSettings) -> dt.timedelta:
 def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings | None = None) -> list[dt.datetime]:
     """Return the times of the debtor's contacts within the period of `rules`, or within a week, in order.
 
-    A message counts once, however many invoices it mentions. A valid payment also counts as a contact.
+    A message counts once, however many invoices it mentions. A valid payment also counts as a contact, and so
+    does a call in which somebody was reached.
     """
     found = select(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)})
     return sorted(dict(found).values())
@@ -56,6 +57,10 @@ WHERE debtor_id = %(debtor)s AND sent_at > %(since)s AND status IN ({_CONTACTED}
     """
 SELECT id, recorded_at FROM invoices_receipt
 WHERE debtor_id = %(debtor)s AND recorded_at > %(since)s AND status = 'standing' AND method <> 'opening'
+""",
+    """
+SELECT id, at FROM communications_calllog
+WHERE debtor_id = %(debtor)s AND at > %(since)s AND outcome = 'reached'
 """,
 )
 _CONTACTS = " UNION ".join(_SOURCES)

@@ -13,7 +13,8 @@ def kinds_for(invoice: Invoice) -> list[Kind]:
         return [Kind.THANK_YOU]
     if not invoice.is_open or invoice.balance <= 0:
         return []
-    return [Kind.MANUAL, Kind.PROMISE_FOLLOWUP] if is_promised(invoice) else [Kind.MANUAL]
+    promised = [Kind.PROMISE_FOLLOWUP] if is_promised(invoice) else []
+    return [Kind.MANUAL, *promised, Kind.STATEMENT]
 
 
 def is_promised(invoice: Invoice) -> bool:

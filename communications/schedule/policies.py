@@ -4,17 +4,22 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
-from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind, Tone
+from communications.models import Medium, PolicyRule, PolicyStep, ReminderPolicy, StepKind, Tone
+from communications.schedule import policy_rules
+from communications.schedule.policy_rules import Rule
+from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import compiled
 from invoices import lifecycle
+from invoices.errors import Refused
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
 # In the default order of preference.
@@ -32,11 +37,18 @@ class Step:
     channels: Sequence[str] = ALL_CHANNELS
 
 
-_VALUES = [field.name for field in fields(Step)]
+_VALUES = [each.name for each in fields(Step)]
 
 
-_Ladders = dict[int | None, list[Step]]
-_remembered: ContextVar[_Ladders | None] = ContextVar("ladders", default=None)
+@dataclass(slots=True)
+class _Cache:
+    """The policies of an account whose clock is moved, and its rules once they are read."""
+
+    steps: dict[int | None, list[Step]] = field(default_factory=dict)
+    rules: list[Rule] | None = None
+
+
+_remembered: ContextVar[_Cache | None] = ContextVar("ladders", default=None)
 DEFAULT_NAME = "Standard"
 DEFAULT = (
     Step(-3, StepKind.REMINDER, Tone.FRIENDLY),
@@ -62,21 +74,39 @@ def default_for(account: Account) -> ReminderPolicy:
     return policy
 
 
-def id_of(invoice: Invoice) -> int | None:
-    """Return the policy that the invoice follows: its own, else the debtor's, else None for the account's default."""
+def own_id_of(invoice: Invoice) -> int | None:
+    """Return the policy that was chosen for the invoice, else for its debtor, or None."""
     return invoice.policy_id or invoice.debtor.policy_id
 
 
-def steps_of(invoice: Invoice) -> list[Step]:
+def id_of(invoice: Invoice, rules: Sequence[Rule] | None = None) -> int | None:
+    """Return the policy that the invoice follows: its own, else the debtor's, else that of the first matching rule,
+    else None for the account's default. The account's `rules` are read if they are not passed."""
+    if own := own_id_of(invoice):
+        return own
+    return policy_rules.choose(rules_of(invoice.account) if rules is None else rules, invoice)
+
+
+def rules_of(account: Account) -> list[Rule]:
+    """Return the account's rules, in order."""
+    cache = _remembered.get()
+    if cache is None:
+        return policy_rules.of(account)
+    if cache.rules is None:
+        cache.rules = policy_rules.of(account)
+    return cache.rules
+
+
+def steps_of(invoice: Invoice, rules: Sequence[Rule] | None = None) -> list[Step]:
     """Return the steps of an invoice in order. An invoice that is not chased has none."""
     if not invoice.is_chased:
         return []
-    cache, policy_id = _remembered.get(), id_of(invoice)
+    cache, policy_id = _remembered.get(), id_of(invoice, rules)
     if cache is None:
         return _steps_of(invoice, policy_id)
-    if policy_id not in cache:
-        cache[policy_id] = _steps_of(invoice, policy_id)
-    return cache[policy_id]
+    if policy_id not in cache.steps:
+        cache.steps[policy_id] = _steps_of(invoice, policy_id)
+    return cache.steps[policy_id]
 
 
 def are_cached() -> bool:
@@ -86,8 +116,8 @@ def are_cached() -> bool:
 
 @contextmanager
 def cached_steps() -> Iterator[None]:
-    """Cache the policies of an account while its clock is moved."""
-    token = _remembered.set({})
+    """Cache the policies and rules of an account while its clock is moved."""
+    token = _remembered.set(_Cache())
     try:
         yield
     finally:
@@ -120,11 +150,11 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
         ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
         policy.steps.all().delete()
         _write_steps(policy, steps)
-    chased = chased_by(policy)
-    for debtor_id in chased.order_by().values_list("debtor_id", flat=True).distinct():
+    concerned = _may_follow(policy)
+    for debtor_id in concerned.order_by().values_list("debtor_id", flat=True).distinct():
         with transaction.atomic():
             Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
-            chased.filter(debtor=debtor_id).update(next_check_at=policy.account.now())
+            concerned.filter(debtor=debtor_id).update(next_check_at=policy.account.now())
 
 
 def create(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
@@ -135,14 +165,54 @@ def create(account: Account, name: str, *, is_default: bool = False) -> Reminder
     return policy
 
 
+def delete(policy: ReminderPolicy, actor: Actor) -> None:
+    """Delete a policy that nothing uses. Raise `Refused` otherwise."""
+    account = policy.account
+    if policy.is_default:
+        raise Refused("policy", "default", _("The account's default policy can't be deleted."))
+    uses = (
+        (PolicyRule, _("A rule uses this policy: change or delete the rule first.")),
+        (Debtor, _("A debtor has this policy: choose another one on the debtor's page first.")),
+        (Invoice, _("An invoice has this policy: choose another one on the invoice's page first.")),
+    )
+    name = str(policy)
+    with transaction.atomic():
+        ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
+        for model, sentence in uses:
+            if model.objects.for_account(account).filter(policy=policy).exists():
+                raise Refused("policy", "used", sentence)
+        policy.delete()
+        audit.record(account, actor.name, "reminderpolicy.deleted", name[:120])
+
+
 def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
     """Return the open invoices that follow this policy."""
-    chased: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
-    debtors = Debtor.objects.for_account(policy.account)
-    if policy.is_default:
-        others = debtors.exclude(policy=None).exclude(policy=policy)
-        return chased.filter(Q(policy=policy) | Q(policy=None) & ~Q(debtor__in=others))
-    return chased.filter(Q(policy=policy) | Q(policy=None, debtor__in=debtors.filter(policy=policy)))
+    rules, followers = policy_rules.of(policy.account), _may_follow(policy)
+    if not rules:
+        return followers
+    open_to_rules = unassigned(policy.account)
+    default = policy.pk if policy.is_default else None
+    chosen = policy_rules.matches(policy.account, open_to_rules, rules)
+    theirs = [pk for pk, rule in chosen if (default if rule is None else rules[rule].policy_id) == policy.pk]
+    return followers.exclude(pk__in=open_to_rules.values("pk")) | followers.filter(pk__in=theirs)
+
+
+def unassigned(account: Account) -> InvoiceQuerySet:
+    """Return the open invoices for which neither they nor their debtors have a policy."""
+    return _chased(account).filter(policy=None, debtor__policy=None)
+
+
+def _chased(account: Account) -> InvoiceQuerySet:
+    chased: InvoiceQuerySet = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
+    return chased
+
+
+def _may_follow(policy: ReminderPolicy) -> InvoiceQuerySet:
+    """Return the open invoices that have this policy, and those without one if it may be chosen for them."""
+    theirs = Q(policy=policy) | Q(policy=None, debtor__policy=policy)
+    if policy.is_default or PolicyRule.objects.filter(policy=policy).exists():
+        theirs |= Q(policy=None, debtor__policy=None)
+    return _chased(policy.account).filter(theirs)
 
 
 @dataclass(frozen=True, slots=True)

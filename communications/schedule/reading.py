@@ -3,12 +3,14 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from communications.contacts.further import Entry
 from communications.models import PENDING
 from communications.schedule import policies
 from communications.schedule.policies import Step
+from communications.schedule.policy_rules import Rule
 from inflow.accounts.models import Account
 from inflow.sql import select
 from invoices import workdays
@@ -23,7 +25,9 @@ class Reading(NamedTuple):
 
     `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
     invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out, and
-    `has_readers` if one person reads an address of the account for several debtors. `entries` are the debtor's contacts.
+    `has_readers` if one person reads an address of the account for several debtors. `entries` are the debtor's
+    contacts, `rules` the account's policy rules, None if they are cached, and `minimums` its minimum balances.
+    `invoices_to_call_about` are those with an open call task.
     """
 
     is_escalated: bool
@@ -35,6 +39,9 @@ class Reading(NamedTuple):
     has_contact_state: bool
     has_readers: bool
     steps: dict[int | None, list[Step]]
+    rules: list[Rule] | None
+    minimums: dict[str, Decimal]
+    invoices_to_call_about: set[uuid.UUID]
     calendar: workdays.Calendar
 
 
@@ -49,17 +56,17 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "now": now,
         "invoice": invoice.pk if invoice else None,
         "addresses": [email, phone],
-        "policy": policies.id_of(invoice) if invoice else None,
+        "policy": policies.own_id_of(invoice) if invoice else None,
         "countries": countries,
         "reads_steps": not policies.are_cached(),
         "reads_calendar": not workdays.is_cached(),
     }
     (row,) = select(_SQL, values)
     is_escalated, reopened, has_credit, corrections, entries, is_planned, has_contact_state, *rest = row
-    has_readers, steps, rules = rest
+    has_readers, steps, rules, minimums, to_call, days = rest
     calendar = workdays.calendar_of(account)
-    if rules is not None:
-        calendar = workdays.Calendar(account, map(_rule, rules), countries)
+    if days is not None:
+        calendar = workdays.Calendar(account, map(_calendar_rule, days), countries)
     return Reading(
         is_escalated,
         {uuid.UUID(id): dt.datetime.fromisoformat(until) for id, until in reopened},
@@ -70,6 +77,9 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         has_contact_state,
         has_readers,
         _by_policy(steps or ()),
+        None if rules is None else [_policy_rule(values) for values in rules],
+        {currency: Decimal(amount) for currency, amount in minimums},
+        set(to_call or ()),
         calendar,
     )
 
@@ -85,7 +95,13 @@ def _by_policy(rows: Iterable[Sequence[Any]]) -> dict[int | None, list[Step]]:
     return found
 
 
-def _rule(values: Sequence[Any]) -> workdays.Rule:
+def _policy_rule(values: Sequence[Any]) -> Rule:
+    """Return a policy rule. JSON holds its amounts as text."""
+    *plain, low, high = values
+    return Rule(*plain, *(None if amount is None else Decimal(amount) for amount in (low, high)))
+
+
+def _calendar_rule(values: Sequence[Any]) -> workdays.Rule:
     """Return a calendar rule. JSON holds its dates and times as text."""
     *plain, first, last, opens, closes = values
     dates = (day and dt.date.fromisoformat(day) for day in (first, last))
@@ -124,8 +140,21 @@ SELECT
       policy.id, is_default, offset_days, kind, tone, escalates_to, channels
     ) ORDER BY offset_days), '[]')
     FROM communications_policystep JOIN communications_reminderpolicy policy ON policy.id = policy_id
-    WHERE policy.account_id = %(account)s AND (is_default OR policy.id = %(policy)s)
+    WHERE policy.account_id = %(account)s AND (
+      is_default OR policy.id = %(policy)s
+      OR EXISTS (SELECT FROM communications_policyrule rule WHERE rule.policy_id = policy.id)
+    )
   ) END,
+  CASE WHEN %(reads_steps)s THEN (
+    SELECT coalesce(json_agg(json_build_array(
+      policy_id, tag, country, currency, min_amount::text, max_amount::text
+    ) ORDER BY position, id), '[]') FROM communications_policyrule WHERE account_id = %(account)s
+  ) END,
+  (
+    SELECT coalesce(json_agg(json_build_array(currency, amount::text)), '[]') FROM communications_minimumbalance
+    WHERE settings_id = %(account)s
+  ),
+  (SELECT array_agg(invoice_id) FROM communications_calltask WHERE debtor_id = %(debtor)s AND status = 'open'),
   CASE WHEN %(reads_calendar)s THEN (
     SELECT coalesce(json_agg(json_build_array(
       account_id, country, subdivision, kind, name, is_yearly, weekdays, is_on, starts_on, ends_on, opens_at, closes_at

@@ -27,6 +27,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Forecast"), "calendar_month", "admin:communications_forecast"),
         _item(_("Replies"), "forum", "admin:communications_reply_changelist", badge=inbox.count_pending(user)),
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
+        _item(_("Calls to make"), "call", "admin:communications_calltask_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
         _item(_("Bank statements"), "account_balance", "admin:invoices_bankstatement_changelist"),
@@ -77,6 +78,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the tabs of this page. Other groups are left out, because unfold compares every tab with every entry of
     the sidebar."""
     groups = [
+        _group(communications_reminderpolicy=_("Reminder policies"), communications_policyrule=_("Policy rules")),
         _group(accounts_apikey=_("API keys")),
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(invoices_invoice=_("Invoices"), invoices_document=_("Documents")),
@@ -100,7 +102,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
         _group(invoices_openitemslist=_("Reconciliations"), invoices_difference=_("Differences")),
     ]
-    groups[0]["items"].append(_item("Zapier", "", "admin:zapier"))
+    groups[1]["items"].append(_item("Zapier", "", "admin:zapier"))
     return [group for group in groups if any(item["link"] in request.path for item in group["items"])]
 
 

@@ -23,7 +23,7 @@ from invoices.models import OPEN, Contact, Debtor
 MAX_CONTACTS = 20
 _NOTES_AT_ONCE = 200
 # Attributes that concern no message.
-_SILENT = {"owner", "tags", "never_chase_reason", "external_id"}
+_SILENT = {"owner", "never_chase_reason", "external_id"}
 # Attributes by which the debtor and its invoices are found or written to.
 _OF_MESSAGES = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
 

@@ -19,11 +19,14 @@ from communications.inbound import replies
 from communications.models import (
     Address,
     Answer,
+    CallLog,
+    CallTask,
     CollectionSettings,
     Communication,
     ConsentEntry,
     Gateway,
     MessageTemplate,
+    PolicyRule,
     ReminderPolicy,
     Reply,
     SenderProfile,
@@ -91,6 +94,9 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_note": {"notes": "Asked for a copy."},
     "invoices_invoice_choose_policy": {"policy": "none"},
     "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
+    "communications_calltask_log_call": {"outcome": "no_answer"},
+    "invoices_invoice_log_call": {"outcome": "reached", "note": "They pay on Friday."},
+    "invoices_debtor_log_call": {"outcome": "message_left"},
     "communications_communication_answer": {"text": "STOP"},
     "communications_reply_paid": {"amount": "100", "paid_at": "2026-01-05"},
     "communications_reply_promise": {"promised_on": "2999-12-31"},
@@ -181,6 +187,20 @@ def build(name: str) -> World:
     credit_notes.void(account, note.pk, make.STAFF)  # no credit, which every message would mention
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    default = policies.default_for(account)
+    rules = [
+        PolicyRule.objects.create(account=account, position=place, tag=f"{name} {place}", policy=default)
+        for place in (1, 2, 3)
+    ]
+    call = CallTask.objects.create(
+        account=account,
+        debtor=invoice.debtor,
+        invoice=invoice,
+        round=invoice.round,
+        step=400,
+        opened_at=account.now(),
+        expires_at=account.now() + dt.timedelta(days=3),
+    )
     twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
     merge = merging.merge(account, twins[0].pk, twins[1].pk, make.STAFF)
     one, other = sorted(twins[1:], key=lambda debtor: debtor.pk)
@@ -207,6 +227,8 @@ def build(name: str) -> World:
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
             "communications_reminderpolicy": policies.default_for(account).pk,
+            "communications_policyrule": rules[1].pk,
+            "communications_calltask": call.pk,
             "communications_reply": reply.pk,
             "communications_gateway": gateway.pk,
             "communications_answer": Answer.objects.get(invoice=invoice).pk,
@@ -270,7 +292,7 @@ def rows_of(account: Account) -> dict[str, Any]:
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, DebtorMerge, PossibleDuplicate),
-        *(CreditNote, PaymentSettings, Document, PaymentHook, PaymentReport),
+        *(CreditNote, PaymentSettings, Document, PaymentHook, PaymentReport, PolicyRule, CallTask, CallLog),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

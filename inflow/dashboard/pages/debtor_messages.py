@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from communications.contacts import consent
-from communications.models import Address, ConsentEntry, Medium
-from communications.portal import statement, texts
+from communications.models import Address, ConsentEntry, Kind, Medium
+from communications.portal import entries, statement, texts
+from communications.schedule import monthly
 from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.dashboard.core.markup import badge
@@ -44,6 +46,7 @@ def context(debtor: Debtor) -> dict[str, Any]:
         "addresses": _addresses(debtor),
         "consents": log,
         "statements": _statements(debtor) if statement.is_available() else [],
+        "sendable": _sendable(debtor),
         "is_zone_unknown": place_of(debtor, debtor.account).is_zone_unknown,
         "corrections": ContactCorrection.objects.filter(debtor=debtor),
     }
@@ -61,6 +64,27 @@ def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
         for party in debtor_parties.of(debtor)
         for language, label in Language.choices
     ]
+
+
+def _sendable(debtor: Debtor) -> list[tuple[str, str]]:
+    """Return the name of each further party of the debtor, with the address that sends its statement."""
+    parties = debtor_parties.of(debtor)
+    url = reverse("admin:invoices_debtor_send_statement", args=[debtor.pk])
+    return [
+        (str(party), f"{url}?{urlencode({'party': entries.key_of(party)})}") for party in parties if not party.is_only
+    ]
+
+
+def send_statement(model_admin: Any, request: HttpRequest, debtor: Debtor) -> HttpResponse:
+    """Redirect to the page that previews and sends the statement of one party: `?party=`, else the debtor's own."""
+    key, parties = request.GET.get("party", ""), debtor_parties.of(debtor)
+    party = entries.party_of(parties, key) or (None if key else parties[0])
+    invoice = monthly.about(party) if party else None
+    if invoice is None:
+        messages.info(request, _("No invoice is open, so there is no statement to send."))
+        return HttpResponseRedirect(reverse("admin:invoices_debtor_change", args=[debtor.pk]))
+    url = reverse("admin:invoices_invoice_send_now", args=[invoice.pk])
+    return HttpResponseRedirect(f"{url}?kind={Kind.STATEMENT.value}")
 
 
 def statement_pdf(model_admin: Any, request: HttpRequest, debtor: Debtor) -> HttpResponse:

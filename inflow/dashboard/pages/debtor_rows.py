@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
-from communications.models import Reply, ReplyStatus, Triage
+from communications.models import CallLog, Reply, ReplyStatus, Triage
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import amount, badge, link, moment
 from inflow.dashboard.core.responses import page
@@ -119,7 +119,14 @@ class PaymentsInline(PaymentInline):
     ordering = ("-paid_at", "-created_at", "-pk")
 
 
-INLINES = (InvoiceInline, MessageInline, ReplyInline, PaymentsInline)
+class CallInline(RowsInside):
+    model = CallLog
+    tab = True
+    fields = readonly_fields = ("at", "outcome", "invoice", "note", "author")
+    ordering = ("-at",)
+
+
+INLINES = (InvoiceInline, MessageInline, ReplyInline, CallInline, PaymentsInline)
 
 
 # --- Timeline ----------------------------------------------------------------------------------------------------

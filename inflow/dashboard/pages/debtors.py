@@ -17,6 +17,7 @@ from unfold.decorators import display
 from communications.contacts import consent
 from communications.models import Medium, Source
 from communications.portal import links
+from communications.schedule import calls
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
@@ -31,7 +32,14 @@ from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import ages, debtor_figures, debtor_messages, debtor_rows, merging
 from inflow.dashboard.pages.credit_notes import issue_to_debtor
 from inflow.dashboard.pages.debtor_contacts import ContactInline, Contacts
-from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, NeverChaseForm, ReasonForm, payable_by_credit
+from inflow.dashboard.pages.forms import (
+    CallForm,
+    DebtorCreditForm,
+    DebtorForm,
+    NeverChaseForm,
+    ReasonForm,
+    payable_by_credit,
+)
 from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.money_forms import DebtorCreditNoteForm
 from inflow.dashboard.pages.transfers import record_transfer
@@ -139,7 +147,7 @@ class DebtorAdmin(OwnRowsAdmin):
     )
     inlines = (ContactInline, *debtor_rows.INLINES)
     actions_detail = (
-        *("record_transfer", "apply_credit", "timeline", "never_chase", "chase_again"),
+        *("record_transfer", "apply_credit", "log_call", "send_statement", "timeline", "never_chase", "chase_again"),
         {
             "title": _lazy("More"),
             "items": ["credit_note", "opt_out", "opt_in", "agree", "revoke_links", "statement", "merge_into", "split"],
@@ -238,6 +246,16 @@ class DebtorAdmin(OwnRowsAdmin):
         links.revoke(debtor, actor)
         return _("All links sent to this debtor have stopped working. The next message has a new one.")
 
+    @row_action(
+        _lazy("Log a call"),
+        icon="call",
+        form=CallForm,
+        intro=_lazy("A call in which somebody was reached counts as a contact."),
+    )
+    def log_call(self, debtor: Debtor, actor: Actor, form: CallForm) -> str:
+        calls.log(debtor.account, actor, debtor_id=debtor.pk, **form.cleaned_data)
+        return _("The call was logged.")
+
     merge_into = page_action(_lazy("Merge into…"), needs=Role.MANAGER, icon="merge")(merging.merge_into)
 
     @row_action(
@@ -255,6 +273,12 @@ class DebtorAdmin(OwnRowsAdmin):
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
         debtor_messages.statement_pdf
     )
+
+    send_statement = page_action(
+        _lazy("Send statement"),
+        icon="forward_to_inbox",
+        fits=lambda debtor: debtor.invoices.filter(status__in=OPEN).exists(),
+    )(debtor_messages.send_statement)
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         debtor = self.get_object(request, object_id)

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from communications.models import ReminderPolicy
-from communications.schedule import policies
+from communications.models import CallOutcome, ReminderPolicy
+from communications.schedule import policies, policy_rules
 from inflow.accounts.models import Language, known_time_zone
 from inflow.canonical import canonical
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
@@ -284,6 +284,11 @@ class ResolveForm(PageForm):
                 del self.fields[name]
 
 
+class CallForm(PageForm):
+    outcome = forms.ChoiceField(choices=CallOutcome.choices)
+    note = TextField(max_length=10_000, required=False)
+
+
 class NotesForm(PageForm):
     notes = TextField(rows=8, max_length=10_000, required=False)
     from_row = ("notes",)
@@ -299,6 +304,8 @@ class PolicyForm(PageForm):
         first = _("%(schedule)s (account default)") % {"schedule": own}
         if theirs := self.row.debtor.policy:
             first = _("%(schedule)s (the debtor's)") % {"schedule": theirs}
+        elif chosen := policy_rules.choose(policies.rules_of(self.row.account), self.row):
+            first = _("%(schedule)s (by a rule)") % {"schedule": ReminderPolicy.objects.get(pk=chosen)}
         else:
             others = others.exclude(pk=own.pk)
         choices = [

@@ -6,7 +6,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications.schedule import one_off
+from communications.schedule import calls, one_off
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.own_rows import with_undo
@@ -15,6 +15,7 @@ from inflow.dashboard.pages.amend_form import AmendForm
 from inflow.dashboard.pages.cases import AssignForm
 from inflow.dashboard.pages.credit_notes import issue_on_invoice
 from inflow.dashboard.pages.forms import (
+    CallForm,
     CreditForm,
     DebtorCreditForm,
     DueDateForm,
@@ -108,6 +109,17 @@ class InvoiceActions:
         promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
         day = date_format(promise.hold_until, "j F Y")
         return _("Promise recorded. Reminders are paused until %(day)s.") % {"day": day}
+
+    @row_action(
+        _lazy("Log a call"),
+        icon="call",
+        form=CallForm,
+        fits=_is_open,
+        intro=_lazy("A call in which somebody was reached counts as a contact."),
+    )
+    def log_call(self, invoice: Invoice, actor: Actor, form: CallForm) -> str:
+        calls.log(invoice.account, actor, invoice_id=invoice.pk, **form.cleaned_data)
+        return _("The call was logged.")
 
     @row_action(
         _lazy("Put on hold"),

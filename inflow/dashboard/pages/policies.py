@@ -19,16 +19,17 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from communications.engine import forecast, sandbox, stored_forecasts
-from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
+from communications.models import WITHOUT_MESSAGE, Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
 from communications.schedule.errors import SwitchingBusy
 from inflow.accounts.access import actor
+from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.inlines import EditableInline
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.core.row_actions import page_action
+from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import in_english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
@@ -46,7 +47,9 @@ def describe(step: PolicyStep) -> str:
     else:
         when = ngettext("%(days)d day after", "%(days)d days after", days) % {"days": days}
     kind, tone = step.get_kind_display().lower(), step.get_tone_display().lower()
-    what = _("no message") if step.kind == StepKind.NONE else _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
+    what = _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
+    if step.kind in WITHOUT_MESSAGE:
+        what = _("call") if step.kind == StepKind.CALL else _("no message")
     parts = {"when": when, "what": what, "level": step.escalates_to}
     if step.escalates_to:
         return _("%(when)s: %(what)s, escalation level %(level)s") % parts
@@ -149,7 +152,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     fields = ("name",)
     inlines = (StepInline,)
     add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Create"))
-    actions_detail = ("switch_on",)
+    actions_detail = ("switch_on", "delete_policy")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
@@ -206,6 +209,21 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             dates = foreseen and by_day(foreseen.entries)
             context |= {"dates": dates, "foreseen": foreseen, "days": DAYS[-1], "entering": entering, "enter": enter}
         return page(self, request, "admin/communications/switch_on.html", context)
+
+    @row_action(
+        _lazy("Delete"),
+        needs=Role.MANAGER,
+        icon="delete",
+        fits=lambda policy: not policy.is_default,
+        intro=_lazy("Only a policy that no rule, debtor or invoice uses can be deleted."),
+        is_grave=True,
+    )
+    def delete_policy(self, policy: ReminderPolicy, actor: Actor, form: PageForm) -> str:
+        policies.delete(policy, actor)
+        return _("The policy “%(policy)s” has been deleted.") % {"policy": policy}
+
+    def after(self, row: ReminderPolicy) -> str:
+        return self.url("change", row.pk) if row.pk else self.url("changelist")
 
     def _switch_on_later(self, request: HttpRequest, form: SwitchOnForm) -> HttpResponse:
         policy, chosen, enter = form.row, form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]

@@ -24,7 +24,17 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from communications.delivery import reasons, safeguards
 from communications.engine import forecast, sandbox, stored_forecasts
 from communications.engine.errors import ForecastBusy
-from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, Medium, State, StepKind
+from communications.models import (
+    ApprovalLimit,
+    CollectionSettings,
+    Communication,
+    Kind,
+    Medium,
+    MinimumBalance,
+    State,
+    StepKind,
+)
+from communications.schedule import monthly
 from inflow.accounts import audit
 from inflow.accounts.access import account_or_404, person
 from inflow.accounts.actors import Actor
@@ -54,9 +64,10 @@ class StopForm(PageForm):
     )
 
 
-class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
+class AmountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An amount in a currency."""
+
     class Meta:
-        model = ApprovalLimit
         fields = ("currency", "amount")
 
     def clean_currency(self) -> str:
@@ -69,10 +80,19 @@ class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
 class ApprovalLimitInline(EditableInline):
     changes = Role.ADMIN
     model = ApprovalLimit
-    form = ApprovalLimitForm
+    form = AmountForm
     tab = False
     verbose_name = _lazy("limit")
     verbose_name_plural = _lazy("Final notices above these amounts require approval")
+
+
+class MinimumBalanceInline(EditableInline):
+    changes = Role.ADMIN
+    model = MinimumBalance
+    form = AmountForm
+    tab = False
+    verbose_name = _lazy("minimum")
+    verbose_name_plural = _lazy("No reminders below these amounts")
 
 
 @admin.register(CollectionSettings)
@@ -89,7 +109,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             _lazy("Contact hours and limits"),
             {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
         ),
-        (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"),)}),
+        (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"), "statement_day")}),
         (_lazy("Documents"), {"fields": ("attaches_documents",)}),
         (
             _lazy("Safeguards"),
@@ -98,7 +118,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("switch", "held", "payments_synced_at")
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
-    inlines = (ApprovalLimitInline,)
+    inlines = (ApprovalLimitInline, MinimumBalanceInline)
     actions_detail = ("stop", "resume", "synced")
 
     @row_action(
@@ -153,11 +173,18 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             CollectionSettings.objects.get_or_create(account=account)
         return super().get_object(request, object_id, from_field)
 
+    def save_model(self, request: HttpRequest, obj: CollectionSettings, form: Any, change: bool) -> None:
+        if "statement_day" in form.changed_data:
+            obj.next_statements_at = monthly.next_at(obj.account, obj.statement_day, obj.account.now())
+        super().save_model(request, obj, form, change)
+
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         super().save_formset(request, form, formset, change)
         if formset.has_changed():
-            limits = {limit.currency: str(limit.amount) for limit in form.instance.approval_limits.all()}
-            self.record(request, form.instance, "limits_changed", limits=limits)
+            rows = formset.model.objects.filter(settings=form.instance).order_by("currency")
+            amounts = {row.currency: str(row.amount) for row in rows}
+            name = "limits" if formset.model is ApprovalLimit else "minimums"
+            self.record(request, form.instance, f"{name}_changed", **{name: amounts})
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.forecast)
@@ -262,7 +289,7 @@ def _line(entry: forecast.Entry) -> dict[str, Any]:
         "debtor": entry.debtor,
         "what": kinds[entry.kind],
         "step": "" if entry.step is None else f"{entry.step:+d}",
-        "channel": Medium(entry.channel).label,
+        "channel": Medium(entry.channel).label if entry.channel else "",
         "recipient": entry.recipient,
         "why": entry.reason and reasons.describe(entry.reason),
     }

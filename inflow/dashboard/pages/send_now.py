@@ -29,6 +29,7 @@ from invoices.models import Invoice
 
 _KINDS = {
     Kind.MANUAL: _lazy("Open invoices"),
+    Kind.STATEMENT: _lazy("Statement of account"),
     Kind.PROMISE_FOLLOWUP: _lazy("Reminder of the promise to pay"),
     Kind.THANK_YOU: _lazy("Thank-you for the payment"),
 }
@@ -60,9 +61,10 @@ class SendForm(PageForm):
         self.set_choices("channel", [(each, _channel_label(invoice, each)) for each in policies.ALL_CHANNELS])
         if Kind.MANUAL not in kinds:
             del self.fields["subject"], self.fields["text"]
+        wanted = self.initial.get("kind")
         self.initial = {
             **self.initial,
-            "kind": kinds[0] if kinds else "",
+            "kind": wanted if wanted in kinds else kinds[0] if kinds else "",
             "channel": addresses.choose(invoice, policies.ALL_CHANNELS, kind=Kind.MANUAL).channel,
             "language": invoice.debtor.language or invoice.language,
             "key": uuid.uuid4(),
@@ -98,7 +100,8 @@ def _channel_label(invoice: Invoice, medium: Medium) -> str:
 def send_now(model_admin: OwnRowsAdmin, request: HttpRequest, invoice: Invoice) -> HttpResponse:
     """Preview the message on GET and the first POST; send it on the POST with `confirm`."""
     back = model_admin.url("change", invoice.pk)
-    form = SendForm(request.POST if request.method == "POST" else None, row=invoice)
+    wanted = {"kind": request.GET.get("kind", "")}
+    form = SendForm(request.POST if request.method == "POST" else None, row=invoice, initial=wanted)
     preview, note = None, ""
     if not one_off.kinds_for(invoice):
         note = _("The invoice is closed: no message can be sent about it.")
