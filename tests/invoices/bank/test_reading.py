@@ -363,5 +363,6 @@ def test_too_many_rows_are_refused() -> None:
 
 def test_a_file_is_parsed_in_a_process_of_its_own() -> None:
     assert reading.read(sample("german.sta")) == read(sample("german.sta"))
-    with pytest.raises(UnreadableFile, match="line 26"):
-        reading.read(sample("camt_v08.xml")[:3_000])
+    cut = sample("camt_v08.xml")[:3_000]
+    with pytest.raises(UnreadableFile, match=f"line {len(cut.splitlines())}"):
+        reading.read(cut)
