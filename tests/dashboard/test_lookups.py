@@ -33,6 +33,8 @@ DECLARED = {
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
     "invoices.debtor": {"credit"},
+    "invoices.document": {"kind"},
+    "invoices.paymentreport": {"status", "kind"},
     "invoices.escalation": {"status", "whose", "level", "reason"},
     "invoices.import": {"kind", "phase"},
     "invoices.invoice": {"due", "status", "payment_status", "currency", "debtor__id__exact"},
