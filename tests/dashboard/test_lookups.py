@@ -36,6 +36,8 @@ DECLARED = {
     "invoices.debtor": {"credit", "owner", "state", "tag"},
     "invoices.difference": {"kind", "status", "list__id__exact"},
     "invoices.openitemslist": {"source"},
+    "invoices.document": {"kind"},
+    "invoices.paymentreport": {"status", "kind"},
     "invoices.escalation": {"status", "whose", "level", "reason"},
     "invoices.import": {"kind", "phase"},
     "invoices.invoice": {"due", "status", "payment_status", "currency", "debtor__id__exact"},
