@@ -21,7 +21,7 @@ from inflow.api.fields import ChoiceField, DateField, MoneyField, StrictQuery, T
 from inflow.api.json import MEDIA_TYPE
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
-from invoices.debtors import debtor_parties, debtors
+from invoices.debtors import aliases, debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.debtors.parties import MAX_KEY
 from invoices.debtors.receivables import Part, Position
@@ -117,8 +117,8 @@ class StatementViewSet(ApiViewSet):
         found = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
         if found is None:
             raise not_found()
-        debtor = debtors.winner_of(account, found)
-        debtor.account = account
+        found.account = account
+        debtor = aliases.current(found)
         parties = debtor_parties.of(debtor)
         party = entries.party_of(parties, query.get("party", ""))
         if party is None:
