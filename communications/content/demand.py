@@ -63,9 +63,12 @@ def of_message(
     """Return the demand of a message. `invoices` are the debtor's.
 
     An email asks for the overdue invoices, or for its own if none is overdue or the credit covers them. SMS and
-    WhatsApp messages ask for both.
+    WhatsApp messages ask for both. A statement adds up everything that is open but not disputed.
     """
     about = [row.invoice for row in rows]
+    if rows[0].kind == Kind.STATEMENT:
+        undisputed = [each for each in listable(rows, invoices) if each.status != Status.DISPUTED]
+        return less_credit(about, undisputed or about, credit)
     late = overdue(rows, listable(rows, invoices), today)
     if channel == Medium.EMAIL:
         demand = less_credit(about, late or about, credit)

@@ -301,6 +301,8 @@ def _headline(summary: Summary, language: str) -> tuple[str, str]:
     labels, invoice = phrases.LABELS[language], summary.invoice
     if summary.kind == Kind.THANK_YOU:
         return labels["paid"], phrases.amount(invoice.amount, invoice.currency, language)
+    if summary.kind == Kind.STATEMENT:
+        return labels["balance"], phrases.amounts(summary.demand.total, language)
     if summary.several:
         label = labels["overdue_total" if summary.past_due and not summary.demand.credit else "amount_due"]
         return label, phrases.amounts(summary.demand.total, language)

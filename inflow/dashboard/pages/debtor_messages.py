@@ -46,7 +46,6 @@ def context(debtor: Debtor) -> dict[str, Any]:
         "addresses": _addresses(debtor),
         "consents": log,
         "statements": _statements(debtor) if statement.is_available() else [],
-        "sendable": _sendable(debtor),
         "is_zone_unknown": place_of(debtor, debtor.account).is_zone_unknown,
         "corrections": ContactCorrection.objects.filter(debtor=debtor),
     }
@@ -66,7 +65,7 @@ def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
     ]
 
 
-def _sendable(debtor: Debtor) -> list[tuple[str, str]]:
+def sendable(debtor: Debtor) -> list[tuple[str, str]]:
     """Return the name of each further party of the debtor, with the address that sends its statement."""
     parties = debtor_parties.of(debtor)
     url = reverse("admin:invoices_debtor_send_statement", args=[debtor.pk])

@@ -287,6 +287,7 @@ class DebtorAdmin(OwnRowsAdmin):
             "age_headings": debtor_figures.headings(),
             **debtor_rows.context(debtor),
             **debtor_messages.context(debtor),
+            "sendable": debtor_messages.sendable(debtor) if person(request).may(Role.AGENT) else [],
         }
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
