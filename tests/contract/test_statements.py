@@ -22,9 +22,9 @@ def address(invoice: Invoice, query: str = "") -> str:
 
 def story(account: Account) -> tuple[Invoice, Invoice]:
     """Two invoices, a payment with credit left, a credit note, and a payment that was voided."""
-    given = {"issue_date": dt.date(2026, 1, 1), "due_date": dt.date(2026, 1, 31)}
-    first = make.invoice(account, invoice_number="INV-1", amount=1000, **given)
-    second = make.invoice(account, invoice_number="INV-2", amount=500, **given)
+    issued, due = dt.date(2026, 1, 1), dt.date(2026, 1, 31)
+    first = make.invoice(account, invoice_number="INV-1", amount=1000, issue_date=issued, due_date=due)
+    second = make.invoice(account, invoice_number="INV-2", amount=500, issue_date=issued, due_date=due)
     lifecycle.record_payment(account, first.pk, make.API, amount=Decimal(400), paid_at=dt.date(2026, 2, 1))
     voided = lifecycle.record_payment(account, first.pk, make.API, amount=Decimal(50), paid_at=dt.date(2026, 2, 2))
     ledger.void_payment(account, voided.pk, make.API)

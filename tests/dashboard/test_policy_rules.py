@@ -119,7 +119,7 @@ def test_minimum_balances_and_the_day_of_statements_are_set_by_admins(own: World
     url = page("communications_collectionsettings", "change", rules.pk)
     assert own.logged_in(Role.ADMIN).post(url, values).status_code == 302
     minimum = MinimumBalance.objects.get(settings=rules)
-    assert (minimum.currency, minimum.amount) == ("AED", 50)
+    assert (minimum.currency, minimum.amount) == ("AED", Decimal(50))
     rules.refresh_from_db()
     assert rules.next_statements_at is not None
     assert rules.next_statements_at.astimezone(own.account.zone).day == 5
