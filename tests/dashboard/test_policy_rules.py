@@ -1,5 +1,6 @@
 """The rules that choose a policy, the minimum balances and the calls to make, as people use them."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
