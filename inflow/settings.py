@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "CurrencyEnum": "invoices.money.CODES",
         "InvoiceStatus": "invoices.models.Status",
         "PaymentStatus": "invoices.models.PaymentStatus",
         "ReceiptStatus": "invoices.models.ReceiptStatus",

@@ -69,7 +69,7 @@ def amend(
     A change of notes alone is also possible while the invoice is closed. Raise `Stale` if `source_updated_at` is older
     than that of the last accepted change. Setting a field to its value changes nothing and announces nothing.
     """
-    options = {"source_updated_at": source_updated_at, "reason": reason, "if_version_in": if_version_in}
+    options: dict[str, Any] = {"source_updated_at": source_updated_at, "reason": reason, "if_version_in": if_version_in}
     with amended(account, invoice_id, actor, changes, **options) as draft:
         return draft.invoice
 
@@ -135,7 +135,7 @@ def _drafted(
 ) -> Iterator[tuple[Draft, Debtor | None]]:
     """Lock the invoice, and the debtor that the changes name, which may be the same; None if they name none."""
     if not changes.keys() & {*_NAMES, "debtor_external_id"}:
-        options = {"reason": reason, "if_version_in": if_version_in, "locks_payers": locks_payers}
+        options: dict[str, Any] = {"reason": reason, "if_version_in": if_version_in, "locks_payers": locks_payers}
         with changing(account, invoice_id, actor, **options) as draft:
             yield draft, None
         return

@@ -53,8 +53,8 @@ def issue(
         unallocated=amount,
     )
     with changing_all(account, [invoice.pk] if invoice else [], actor, debtor_id=owner) as drafts:
-        known: CreditNote | None
-        if key and (known := CreditNote.objects.filter(pk=key).first()):
+        known: CreditNote | None = CreditNote.objects.filter(pk=key).first() if key else None
+        if known:
             if not _is_same(known, note):
                 raise receipts.used_key()
             return known

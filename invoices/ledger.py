@@ -92,7 +92,10 @@ def record_payment(
             return receipts.line(known, allocated=receipts.shares([key]).get(key, {}).get(invoice.pk, Decimal(0)))
         today = account.today()
         check_payment(invoice, amount, paid_at, today)
-        return draft.post(amount, paid_at=paid_at or today, method=method, reference=reference, key=key)
+        payment = draft.post(amount, paid_at=paid_at or today, method=method, reference=reference, key=key)
+    if payment.unallocated:  # a part may have been applied automatically
+        payment.unallocated = Receipt.objects.values_list("unallocated", flat=True).get(pk=payment.pk)
+    return payment
 
 
 def check_payment(

@@ -98,7 +98,7 @@ def change(
     `amendments` are made first (see `amend`).
     """
     takes_money = status == Status.CANCELLED or payment_status == PaymentStatus.UNPAID
-    options = {"source_updated_at": source_updated_at, "reason": reason, "if_version_in": if_version_in}
+    options: dict[str, Any] = {"source_updated_at": source_updated_at, "reason": reason, "if_version_in": if_version_in}
     with amended(account, invoice_id, actor, amendments or {}, locks_payers=takes_money, **options) as draft:
         invoice = draft.invoice
         if payment_status is not None:

@@ -19,6 +19,7 @@ EXPONENTS: dict[str, int] = {
     **dict.fromkeys(_WITHOUT_DECIMALS.split(), 0),
     **dict.fromkeys(_THREE_DECIMALS.split(), 3),
 }
+CODES = sorted(EXPONENTS)
 
 
 def decimals(amount: Decimal) -> int:

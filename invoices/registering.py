@@ -206,7 +206,7 @@ def _taken(account: Account, news: Sequence[NewInvoice]) -> dict[tuple[str, str]
     numbers = [new.invoice_number for new in news]
     external_ids = [new.external_id for new in news if new.external_id]
     invoices = Invoice.objects.for_account(account).filter(cancelled_at=None).order_by()
-    taken = {}
+    taken: dict[tuple[str, str], uuid.UUID] = {}
     for field, values in (("invoice_number", numbers), ("external_id", external_ids)):
         if values:
             rows = invoices.filter(**{f"{field}__in": values}).values_list(field, "pk")

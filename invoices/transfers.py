@@ -131,17 +131,17 @@ def check_current(account: Account, debtor_id: uuid.UUID) -> None:
 
 def _known(given: Receipt, parts: Mapping[uuid.UUID, Decimal], key: uuid.UUID | None) -> Receipt | None:
     """Return the receipt that was already recorded with this key or bank id. Raise `Refused` if it has other values."""
-    known: Receipt | None
-    if key and (known := Receipt.objects.filter(pk=key).first()):
+    known: Receipt | None = Receipt.objects.filter(pk=key).first() if key else None
+    if known:
         if known.account_id != given.account_id or not _is_same(known, given, parts):
             raise receipts.used_key()
         return known
     if given.bank_id:
-        recorded = Receipt.objects.filter(account=given.account_id, bank_id=given.bank_id)
-        for known in recorded:
-            if _is_same(known, given, parts):
-                return known
-            if known.status != ReceiptStatus.VOIDED:
+        recorded: list[Receipt] = list(Receipt.objects.filter(account=given.account_id, bank_id=given.bank_id))
+        for each in recorded:
+            if _is_same(each, given, parts):
+                return each
+            if each.status != ReceiptStatus.VOIDED:
                 raise receipts.used_bank_id(given.bank_id)
     return None
 

@@ -8,14 +8,14 @@ from django.db import connection
 
 from communications.models import Address, Answer, Communication, ConsentEntry, Reply
 from inflow.accounts.models import Account
-from invoices.models import Allocation, Debtor, Invoice, Receipt, Reversal, TimelineEntry
+from invoices.models import Allocation, CreditNote, Debtor, Invoice, Receipt, Reversal, TimelineEntry
 from webhooks.models import Delivery, Event, Subscription
 
 _OWNED = [
     model._meta.db_table
     for model in (
         *(Debtor, Invoice, Receipt, Reversal, Allocation, TimelineEntry, Communication, Event, Delivery, Subscription),
-        *(Answer, Address, ConsentEntry, Reply),
+        *(Answer, Address, ConsentEntry, Reply, CreditNote),
     )
 ]
 # One statement for all of them: the tests ask a thousand times.

@@ -48,14 +48,19 @@ def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     data = {name.removeprefix("invoice__"): value for name, value in row.items()}
     for name in _NULL_WHEN_EMPTY:
         data[name] = data[name] or None
-    copies = [{**copy, **_times(copy), "error": copy["error"] or None} for copy in data.pop("copies", ())]
-    return data | {"copies": copies or ([{name: data[name] for name in _OF_COPY}] if data["sent_at"] else [])}
+    copies = [_of_copy(copy) for copy in data.pop("copies", ())]
+    if not copies and data["sent_at"]:
+        copies = [{name: data[name] for name in _OF_COPY}]
+    return data | {"copies": copies}
 
 
-def _times(copy: Mapping[str, Any]) -> dict[str, dt.datetime | None]:
-    """Return the times of a copy. JSON holds them as text."""
-    times = ((name, copy[name]) for name in ("sent_at", "delivered_at"))
-    return {name: dt.datetime.fromisoformat(at) if isinstance(at, str) else at for name, at in times}
+def _of_copy(copy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a copy. PostgreSQL's JSON holds times as text, and the names in another order."""
+    data = {name: copy[name] for name in _OF_COPY}
+    for name in ("sent_at", "delivered_at"):
+        if isinstance(data[name], str):
+            data[name] = dt.datetime.fromisoformat(data[name])
+    return data | {"error": data["error"] or None}
 
 
 def of_communication(communication: Communication) -> dict[str, Any]:

@@ -73,8 +73,8 @@ def parts(row: Communication) -> list[tuple[str, bytes, str]]:
     if any(each["id"] == STATEMENT for each in row.attachments):
         party = debtor_parties.of_invoice(row.invoice)
         party.debtor.account = row.account
-        data = statement.pdf(party.debtor, texts.of(row.language), party)
-        return [(row.attachments[0]["name"], data, documents.MEDIA_TYPES[DocumentKind.PDF])]
+        pdf = statement.pdf(party.debtor, texts.of(row.language), party)
+        return [(row.attachments[0]["name"], pdf, documents.MEDIA_TYPES[DocumentKind.PDF])]
     found = Document.objects.in_bulk([each["id"] for each in row.attachments])
     by_id = {str(pk): document for pk, document in found.items()}
     attached = []

@@ -216,7 +216,8 @@ def objections(row: Communication, message: messages.Message) -> list[str]:
 def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
     message = Communication.objects.filter(pk=communication_id, status=State.SCHEDULED)
     locked_debtor = Debtor.objects.select_for_update(no_key=True, of=("self",), skip_locked=not wait)
-    debtor = locked_debtor.select_related("account__collection").filter(pk__in=message.values("debtor_id")).first()
+    with_settings = locked_debtor.select_related("account__collection", "account__payment_settings")
+    debtor = with_settings.filter(pk__in=message.values("debtor_id")).first()
     if debtor is None:
         return None
     channel, step = Communication.objects.values_list("channel", "step").get(pk=communication_id)

@@ -25,7 +25,7 @@ from communications.content import messages, template_language
 from communications.content.errors import InvalidTemplate
 from communications.delivery import gate, reasons, safeguards, sender
 from communications.delivery.errors import AlreadySent, PreviewOutdated
-from communications.models import Communication, Medium, State
+from communications.models import Communication, Copy, Medium, State
 from communications.schedule import holding, ladder, one_off
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -204,10 +204,13 @@ def _pass_gate(
     """
     row = _plan(account, invoice_id, actor, request, key)
     rendered = _draft(row)
-    to = [recipient.address for recipient in recipients.of(row.invoice, row.kind, row.channel)]
     claimed = gate.claim(key, unavailable=unavailable)
     if claimed:
+        copies = Copy.objects.filter(message_id=claimed[0].message_id).order_by("position")
+        has_copies = claimed[0].has_copies
+        to = list(copies.values_list("recipient", flat=True)) if has_copies else [claimed[0].recipient]
         return Preview(claimed[0], None, "", to), claimed
+    to = [recipient.address for recipient in recipients.of(row.invoice, row.kind, row.channel)]
     invoice, row = row.invoice, Communication.objects.get(pk=key)
     refusal = reasons.describe(row.waits_for or row.suppressed_reason)
     if row.waits_for == "never_chase":

@@ -149,7 +149,7 @@ def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: P
         status_text, state = format_sentence(text.due_in, days=phrases.days(-days, text.language)), "calm"
     whole = (
         format_sentence(text.of_amount, amount=money.display(invoice.amount, invoice.currency))
-        if invoice.amount_paid
+        if invoice.balance < invoice.amount
         else ""
     )
     return Line(

@@ -328,7 +328,7 @@ def _minimum_hold(facts: Facts, invoice: Invoice, row: Communication, moment: dt
     credit = facts.credit(invoice)
     if not minimum or invoice.balance - credit.get(invoice.currency, Decimal(0)) >= minimum:
         return None
-    named = listing.listed_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
+    named = listing.listed_with(facts.account, invoice, row, facts.open_invoices)
     today = moment.astimezone(facts.account.zone).date()
     if demand.most_asked(invoice, row.kind, named, credit, today) >= minimum:
         return None

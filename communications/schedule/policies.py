@@ -243,16 +243,19 @@ def switch_on(
     With `overdue_enter`, overdue invoices start as if they had arrived today. Without it, they are not chased.
     """
     today, entered = account.today(), 0
-    ids: list[tuple[uuid.UUID, bool]] = [
-        (invoice.pk, invoice.due_date < today) for invoice in invoices.filter(account=account, status__in=OPEN)
-    ]
-    for invoice_id, is_overdue in ids:
-        is_chased = overdue_enter or not is_overdue
+    default_id = None if policy else default_for(account).pk
+    chosen = invoices.filter(account=account, status__in=OPEN)
+    rows = list(chosen.values_list("pk", "due_date", "debtor__policy_id"))
+    for invoice_id, due_date, debtors_policy in rows:
+        is_chased = overdue_enter or due_date >= today
+        policy_id = policy.pk if policy else None
+        if policy is None and debtors_policy not in (None, default_id):
+            policy_id = default_id  # named, because the invoice would follow its debtor's policy
         lifecycle.set_policy(
             account,
             invoice_id,
             actor,
-            policy_id=policy.pk if policy else None,
+            policy_id=policy_id,
             is_chased=is_chased,
             restarts=is_chased,
         )

@@ -73,17 +73,26 @@ class Part:
 
 
 def merged(
-    parts: Sequence[Part], columns: Sequence[str], limit: int, after: Sequence[Any] | None = None
+    parts: Sequence[Part],
+    columns: Sequence[str],
+    limit: int,
+    after: Sequence[Any] | None = None,
+    *,
+    by: Sequence[str] = BY,
+    ascending: bool = False,
 ) -> QuerySet[Any, Row]:
     """`page_of` all parts together; they have no row in common."""
     if len(parts) == 1:
-        return page_of(parts[0].rows.values(*columns), limit, after)
+        return page_of(parts[0].rows.values(*columns), limit, after, by=by, ascending=ascending)
     pages = []
     for part in parts:
         rows = part.rows.values(*columns)
-        # A limit that is none keeps PostgreSQL from looking for a part's rows in the order of the whole.
-        pages.append(_following(rows, after).order_by()[:_NO_LIMIT] if part.is_small else page_of(rows, limit, after))
-    return page_of(pages[0].union(*pages[1:], all=True), limit)
+        if part.is_small:
+            # A limit that is none keeps PostgreSQL from looking for a part's rows in the order of the whole.
+            pages.append(_following(rows, after, by, ascending).order_by()[:_NO_LIMIT])
+        else:
+            pages.append(page_of(rows, limit, after, by=by, ascending=ascending))
+    return page_of(pages[0].union(*pages[1:], all=True), limit, by=by, ascending=ascending)
 
 
 def respond(

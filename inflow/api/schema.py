@@ -158,7 +158,7 @@ class StrictField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
 
 def refuse_unknown_fields(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
     """A hook: what `StrictSerializer` refuses, the description refuses too."""
-    strict = {cls.__name__: cls for cls in _subclasses(fields.StrictSerializer)}
+    strict: dict[str, Any] = {cls.__name__: cls for cls in _subclasses(fields.StrictSerializer)}
     for name, component in result["components"]["schemas"].items():
         if name in strict:
             component["additionalProperties"] = False

@@ -54,6 +54,7 @@ def _settings_of(user: User) -> list[Item]:
         items.append(_item(_("Sender profile"), "badge", "admin:communications_senderprofile_changelist"))
         items.append(_item(_("Gateways"), "cell_tower", "admin:communications_gateway_changelist"))
     if user.may(Role.ADMIN):
+        items.append(_item(_("Payment providers"), "point_of_sale", "admin:invoices_paymenthook_changelist"))
         items.append(_item(_("API keys"), "key", "admin:accounts_apikey_changelist"))
         items.append(_item(_("Webhooks"), "webhook", "admin:webhooks_subscription_changelist"))
     if user.is_superuser:
@@ -81,8 +82,6 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(accounts_apikey=_("API keys")),
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(invoices_invoice=_("Invoices"), invoices_document=_("Documents")),
-        _group(invoices_payment=_("Payments"), invoices_paymentreport=_("Payment reports")),
-        _group(invoices_paymentsettings=_("Payment settings"), invoices_paymenthook=_("Payment providers")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
         _group(
@@ -90,7 +89,11 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
             invoices_possibleduplicate=_("Possible duplicates"),
             invoices_debtormerge=_("Merges"),
         ),
-        _group(invoices_payment=_("Payments"), invoices_creditnote=_("Credit notes")),
+        _group(
+            invoices_payment=_("Payments"),
+            invoices_creditnote=_("Credit notes"),
+            invoices_paymentreport=_("Payment reports"),
+        ),
         _group(
             invoices_bankstatement=_("Bank statements"),
             invoices_bankline=_("Bank lines"),

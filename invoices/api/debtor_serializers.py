@@ -54,7 +54,7 @@ def _without_empty(data: Any, *, keep: str = "") -> Any:
     return {name: value for name, value in data.items() if name == keep or value not in (None, "")}
 
 
-class ContactIn(StrictSerializer):
+class DebtorContactIn(StrictSerializer):
     """A contact of a debtor: an email, a phone or both."""
 
     id = UUIDField(required=False, help_text="Of a contact that stays. Without it, one with the same addresses stays.")
@@ -90,7 +90,7 @@ class _DebtorFields(StrictSerializer):
     never_chase = BooleanField(required=False, help_text="true: no messages are sent. It needs a reason.")
     never_chase_reason = TextField(max_length=300, required=False, allow_null=True)
     contacts = serializers.ListField(
-        child=ContactIn(),
+        child=DebtorContactIn(),
         required=False,
         allow_null=True,
         max_length=MAX_CONTACTS,

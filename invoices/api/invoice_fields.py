@@ -14,6 +14,7 @@ from invoices.contact_lists import KINDS, MAX_CONTACTS
 from invoices.models import MAX_NUMBER
 
 MAX_TAGS, MAX_PAIRS = 20, 20
+_NAME = re.compile(r"[A-Za-z0-9_.:-]([A-Za-z0-9_.: -]{0,38}[A-Za-z0-9_.:-])?")
 _HTTPS = r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?#][!#-;=?-\[\]_a-z~]*)?"
 
 
@@ -62,15 +63,13 @@ class MetadataField(Described, serializers.Field[dict[str, str], Any, Any, Any])
         "bad_name": _lazy("Names have 1 to 40 characters: letters, digits, spaces and - _ . :"),
     }
 
-    _is_name = re.compile(r"[A-Za-z0-9_.:-]([A-Za-z0-9_.: -]{0,38}[A-Za-z0-9_.:-])?").fullmatch
-
     def to_internal_value(self, data: Any) -> dict[str, str]:
         if not isinstance(data, Mapping):
             self.fail("invalid")
         if len(data) > MAX_PAIRS:
             self.fail("too_many")
         for name, value in data.items():
-            if not MetadataField._is_name(name):
+            if not _NAME.fullmatch(name):
                 self.fail("bad_name")
             if not isinstance(value, str) or len(value) > 500 or "\0" in value:
                 self.fail("invalid")
@@ -78,7 +77,7 @@ class MetadataField(Described, serializers.Field[dict[str, str], Any, Any, Any])
 
     def json_schema(self, direction: str) -> dict[str, Any]:
         value = {"type": "string", "maxLength": 500, "pattern": r"^[^\x00]*$"}
-        names = {"pattern": f"^{MetadataField._is_name.__self__.pattern}$"}
+        names = {"pattern": f"^{_NAME.pattern}$"}
         return {"type": "object", "maxProperties": MAX_PAIRS, "propertyNames": names, "additionalProperties": value}
 
 

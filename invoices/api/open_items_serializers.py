@@ -13,7 +13,7 @@ from rest_framework.exceptions import ErrorDetail
 from inflow.accounts.models import Account
 from inflow.api.fields import ChoiceField, DateField, MomentField, MoneyField, StrictSerializer, error_of
 from invoices import money
-from invoices.api.serializers import NumberField
+from invoices.api.invoice_fields import NumberField
 from invoices.models import MAX_NUMBER
 from invoices.reconciliation.comparing import Item
 

@@ -22,8 +22,8 @@ from inflow.api.fields import (
 )
 from inflow.api.pagination import PageQuery
 from invoices import money
+from invoices.api.invoice_fields import NumberField
 from invoices.api.receipt_representation import CREDIT_NOTE_COLUMNS, RECEIPT_COLUMNS
-from invoices.api.serializers import NumberField
 from invoices.errors import Refused
 from invoices.models import MAX_NUMBER, CreditNoteStatus, Invoice, ReceiptStatus
 from invoices.transfers import MAX_ALLOCATIONS

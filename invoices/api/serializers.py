@@ -251,9 +251,18 @@ class EscalationPatch(StrictSerializer):
     assignee = TextField(max_length=254, allow_blank=True, required=False)
 
 
+SORTS = ("-created_at", "-updated_at", "updated_at", "due_date")
+
+
 class InvoiceQuery(PageQuery):
     """GET /api/zapier/invoices."""
 
+    sort = ChoiceField(
+        choices=SORTS,
+        default="-created_at",
+        help_text="In an order by updated_at, an invoice that changes meanwhile may appear again or be missed by the"
+        " walk: to synchronise, sort by updated_at and begin with updated_after, less 60 seconds.",
+    )
     status = ChoicesField(Status.values, required=False)
     payment_status = ChoicesField(PaymentStatus.values, required=False)
     is_overdue = FlagField(required=False)

@@ -85,7 +85,8 @@ class BulkViewSet(ApiViewSet):
     def count(self, request: Request, cost: int = 1) -> None:
         """Count one request for each 10 rows. An invalid body counts as one."""
         try:
-            rows: Any = request.data["invoices"]
+            body: Any = request.data
+            rows = body["invoices"]
             cost = max(1, -(-len(rows) // bulk.ROWS_PER_REQUEST)) if len(rows) <= bulk.MAX_ROWS else 1
         except (KeyError, TypeError):
             cost = 1

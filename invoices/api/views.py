@@ -58,7 +58,7 @@ SEED_EXAMPLE = OpenApiExample(
 def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return which parts of a list's query are constants of `_page`, and the values of the others."""
     labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
-    asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
+    asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "sort", "status", "payment_status"}}
     if "is_overdue" in asked:
         asked["today"] = today
     return labels, {"account": account.id, **asked}
@@ -66,6 +66,7 @@ def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[
 
 @compiled
 def _page(
+    sort: str,
     labels: Sequence[tuple[str, Sequence[str]]],
     limit: int,
     *,
@@ -75,7 +76,13 @@ def _page(
     **asked: Any,
 ) -> QuerySet[Any, Row]:
     parts = InvoiceQuery.apply({**dict(labels), **asked}, Invoice.objects.filter(account=account), today)
-    return pagination.merged(parts, representation.ROW, limit, after)
+    by, ascending = _order(sort)
+    return pagination.merged(parts, representation.ROW, limit, after, by=by, ascending=ascending)
+
+
+def _order(sort: str) -> tuple[tuple[str, str], bool]:
+    """Return the columns of the order, which are unique together, and True if it ascends."""
+    return (sort.removeprefix("-"), "id"), not sort.startswith("-")
 
 
 @compiled
@@ -109,9 +116,9 @@ class InvoiceViewSet(UpsertActions, ApiViewSet):
         show = functools.partial(representation.of_row, today=today, stops=representation.stops_of(account))
 
         def read(limit: int, **after: Sequence[Any]) -> list[Row]:
-            return representation.add_credit(_page(labels, limit, **asked, **after))
+            return representation.add_credit(_page(query["sort"], labels, limit, **asked, **after))
 
-        return pagination.respond_by(request, read, query, show)
+        return pagination.respond_by(request, read, query, show, by=_order(query["sort"])[0])
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:

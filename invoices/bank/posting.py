@@ -18,7 +18,7 @@ from invoices import ledger, money
 from invoices.bank.proposals import Action, Proposal, stored
 from invoices.errors import NotFound, Refused
 from invoices.models import PaymentSettings, Receipt, ReceiptStatus
-from invoices.models.bank import TO_DO, BankLine, Certainty, Deed, LineState
+from invoices.models.bank import TO_DO, BankLine, Certainty, LineResult, LineState
 
 METHOD = "bank_transfer"
 # Lines that one request confirms.
@@ -33,7 +33,7 @@ def record(
     line = _line(account, line_id)
     if line.amount < 0:
         raise Refused("line", "outgoing", _("No payment can be recorded for money that left the account."))
-    if line.receipt_id and line.deed == Deed.RECORDED:
+    if line.receipt_id and line.result == LineResult.RECORDED:
         raise _decided()
     with transaction.atomic():
         receipt = ledger.record_receipt(
@@ -48,7 +48,7 @@ def record(
             bank_id=line.bank_id,
             allocations=allocations,
         )
-        _decide(line, actor, state=LineState.POSTED, deed=Deed.RECORDED, receipt=receipt)
+        _decide(line, actor, state=LineState.POSTED, result=LineResult.RECORDED, receipt=receipt)
     return receipt
 
 
@@ -60,7 +60,7 @@ def link(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: Act
         message = _("The payment is not one of %(amount)s any more.")
         raise Refused("receipt", "changed", message % {"amount": money.display(line.amount, line.currency)})
     with transaction.atomic():
-        _decide(line, actor, state=LineState.POSTED, deed=Deed.LINKED, receipt=receipt)
+        _decide(line, actor, state=LineState.POSTED, result=LineResult.LINKED, receipt=receipt)
 
 
 def reverse(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: Actor, *, reason: str = "") -> None:
@@ -72,7 +72,7 @@ def reverse(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: 
         raise Refused("receipt", "other_amount", message % {"amount": money.display(-line.amount, line.currency)})
     with transaction.atomic():
         ledger.reverse_payment(account, None, receipt_id, actor, reason=reason or line.return_reason)
-        _decide(line, actor, state=LineState.POSTED, deed=Deed.REVERSED, receipt=receipt)
+        _decide(line, actor, state=LineState.POSTED, result=LineResult.REVERSED, receipt=receipt)
 
 
 def ignore(account: Account, line_id: uuid.UUID, actor: Actor, *, reason: str) -> None:
@@ -94,14 +94,14 @@ def undo(account: Account, line_id: uuid.UUID, actor: Actor, *, reason: str = ""
     line = _line(account, line_id)
     if line.state != LineState.POSTED or line.receipt_id is None:
         raise _decided()
-    if line.deed == Deed.REVERSED:
+    if line.result == LineResult.REVERSED:
         message = _("A reversal can't be undone. Record the payment again if the bank paid it.")
         raise Refused("line", "reversed", message)
-    if line.deed == Deed.RECORDED:
+    if line.result == LineResult.RECORDED:
         ledger.void_payment(account, line.receipt_id, actor, reason=reason)  # `release` puts the line back
         return
     with transaction.atomic():
-        _release(BankLine.objects.filter(pk=line.pk, state=LineState.POSTED, deed=Deed.LINKED))
+        _release(BankLine.objects.filter(pk=line.pk, state=LineState.POSTED, result=LineResult.LINKED))
 
 
 def release(receipt_id: uuid.UUID) -> None:
@@ -112,9 +112,9 @@ def release(receipt_id: uuid.UUID) -> None:
 def _release(lines: "Iterable[BankLine]") -> None:
     for line in lines:
         line.state = LineState.PROPOSED if line.proposals else LineState.OPEN
-        line.receipt, line.deed, line.actor, line.decided_at = None, "", "", None
+        line.receipt, line.result, line.actor, line.decided_at = None, "", "", None
         line.attempt += 1
-        line.save(update_fields=["state", "receipt", "deed", "actor", "decided_at", "attempt"])
+        line.save(update_fields=["state", "receipt", "result", "actor", "decided_at", "attempt"])
 
 
 # --- Proposals ---------------------------------------------------------------------------------------------------
@@ -200,14 +200,14 @@ def _receipt(account: Account, receipt_id: uuid.UUID) -> Receipt:
 
 
 def _decide(
-    line: BankLine, actor: Actor, *, state: str, deed: str = "", receipt: Receipt | None = None, reason: str = ""
+    line: BankLine, actor: Actor, *, state: str, result: str = "", receipt: Receipt | None = None, reason: str = ""
 ) -> None:
     """Store a decision if nobody decided before. Raise `Refused` otherwise."""
     to_do = BankLine.objects.filter(pk=line.pk, state__in=TO_DO, attempt=line.attempt)
     try:
         with transaction.atomic():
             decided = to_do.update(
-                state=state, deed=deed, receipt=receipt, reason=reason, actor=actor.name, decided_at=timezone.now()
+                state=state, result=result, receipt=receipt, reason=reason, actor=actor.name, decided_at=timezone.now()
             )
     except IntegrityError as error:
         if "a_payment_is_one_line_of_the_bank" in str(error):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -60,8 +61,8 @@ def store(line: BankLine, found: Iterable[Proposal]) -> None:
 
 
 _REASONS = {
-    "number": _lazy("Names invoice %(numbers)s"),
-    "numbers": _lazy("Names invoices %(numbers)s"),
+    "number": _lazy("it names invoice %(numbers)s"),
+    "numbers": _lazy("it names invoices %(numbers)s"),
     "exact": _lazy("the amount is exact"),
     "sum": _lazy("the amount is the sum of %(count)s open invoices"),
     "all": _lazy("the amount is everything the debtor owes"),
@@ -98,7 +99,7 @@ def reasons_shown(proposal: Proposal) -> str:
             continue
         values = {name: _value(value) for name, value in params.items()}
         shown.append(str(_REASONS[code]) % values)
-    return _("; ").join(shown)
+    return capfirst(_("; ").join(shown))
 
 
 def _value(value: Any) -> Any:

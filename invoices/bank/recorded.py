@@ -29,38 +29,44 @@ class Payments:
         outgoing = [line for line in lines if line.amount < 0]
         own = BankLine.objects.filter(receipt=OuterRef("pk"), amount__gt=0)
         standing = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING).order_by("pk")
-        by_hand: list[Receipt] = []
+        manual: list[Receipt] = []
         if incoming:
             since = min(line.day for line in incoming) - dt.timedelta(days=_NEAR + 1)
             amounts = {line.amount for line in incoming}
             near = standing.filter(recorded_at__date__gte=since, amount__in=amounts)
-            by_hand = list(near.filter(~Exists(own)))
+            manual = list(near.filter(~Exists(own)))
         taken: list[Receipt] = []
         if outgoing:
             since = min(line.day for line in outgoing) - _RETURNED_WITHIN
             taken = list(standing.filter(recorded_at__date__gte=since, amount__in={-line.amount for line in outgoing}))
-        self._by_hand = _by_amount(by_hand)
+        self._manual = _by_amount(manual)
         self._taken = _by_amount(taken)
-        self._numbers = _numbers({receipt.pk for receipt in (*by_hand, *taken)})
+        self._numbers = _numbers({receipt.pk for receipt in (*manual, *taken)})
         came = BankLine.objects.filter(receipt__in=[one.pk for one in taken], amount__gt=0)
         self._lines = {line.receipt_id: line for line in came}
         self._used: set[uuid.UUID] = set()
 
     def link(self, line: BankLine, debtors: Collection[str]) -> Proposal | None:
         """Return a proposal to link the line to a payment that was recorded by hand. A payment is linked once."""
-        free = [one for one in self._by_hand.get((line.currency, line.amount), ()) if one.pk not in self._used]
+        free = [one for one in self._manual.get((line.currency, line.amount), ()) if one.pk not in self._used]
         keys = {each.key for each in numbers.candidates(_texts(line))}
         for receipt in free:
             days = abs((receipt.paid_at - line.day).days)
             if receipt.bank_id and receipt.bank_id in (line.bank_reference, line.end_to_end, line.bank_id):
                 return self._linked(receipt, "bank_id", Certainty.CERTAIN)
             if days <= _NEAR and _is_in(receipt.reference, keys):
-                return self._linked(receipt, "reference", Certainty.CERTAIN)
+                return self._linked(receipt, "reference", self._certainty(receipt))
         for receipt in free:
             is_about = str(receipt.debtor_id) in debtors or bool(self._numbers[receipt.pk] & keys)
             if is_about and not receipt.bank_id and abs((receipt.paid_at - line.day).days) <= _SAME:
                 return self._linked(receipt, "amount_and_day", Certainty.LIKELY, day=receipt.paid_at.isoformat())
         return None
+
+    def _certainty(self, receipt: Receipt) -> Certainty:
+        """Return how certain the payment's reference makes it. An invoice number may be on several payments."""
+        key = numbers.key(receipt.reference)
+        is_chance = numbers.is_weak(key) or key in self._numbers[receipt.pk]
+        return Certainty.LIKELY if is_chance else Certainty.CERTAIN
 
     def _linked(self, receipt: Receipt, reason: str, certainty: Certainty, **params: str) -> Proposal:
         self._used.add(receipt.pk)

@@ -13,6 +13,7 @@ from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
+from inflow.sql import Batch
 from invoices import signals, timeline
 from invoices.debtors import debtors, parties
 from invoices.debtors.debtors import Names
@@ -20,6 +21,7 @@ from invoices.errors import NotFound, Refused
 from invoices.models import OPEN, Contact, Debtor
 
 MAX_CONTACTS = 20
+_NOTES_AT_ONCE = 200
 # Attributes that concern no message.
 _SILENT = {"owner", "never_chase_reason", "external_id"}
 # Attributes by which the debtor and its invoices are found or written to.
@@ -182,18 +184,22 @@ def _note(debtor: Debtor, changed: Mapping[str, Any], actor: Actor) -> None:
         notes.append((kind, debtor.never_chase_reason, {}))
     if "policy" in changed:
         notes.append(("debtor_policy", "", {"policy": debtor.policy.name} if debtor.policy else {}))
-    if notes:
-        for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
-            invoice.account, invoice.debtor = debtor.account, debtor
-            for kind, reason, params in notes:
-                timeline.note(invoice, kind, actor, reason=reason, **params)
+    invoices = debtor.invoices.filter(status__in=OPEN).order_by("id") if notes else ()
+    batch = Batch()
+    for place, invoice in enumerate(invoices, 1):
+        invoice.account, invoice.debtor = debtor.account, debtor
+        for kind, reason, params in notes:
+            timeline.note(invoice, kind, actor, reason=reason, batch=batch, **params)
+        if place % _NOTES_AT_ONCE == 0:
+            batch.flush()
+    batch.flush()
 
 
 # --- Contacts ----------------------------------------------------------------------------------------------------
 
 
-def _replace_contacts(debtor: Debtor, contacts: Sequence[ContactValues]) -> list[list[str]] | None:
-    """Replace the debtor's contacts. Return what they were and are, or None if nothing has changed.
+def _replace_contacts(debtor: Debtor, contacts: Sequence[ContactValues]) -> list[str] | None:
+    """Replace the debtor's contacts. Return what they were and are, in words, or None if nothing has changed.
 
     A contact keeps its id if it is named, or if neither of its addresses changes. New invoices find the debtor by the
     addresses of its contacts, and replies and opt-outs concern it.
@@ -221,7 +227,7 @@ def _replace_contacts(debtor: Debtor, contacts: Sequence[ContactValues]) -> list
     Contact.objects.filter(pk__in=left).delete()
     for row in rows:
         row.save()
-    return [[_described(each) for each in before], [_described(_values_of(row)) for row in rows]]
+    return ["; ".join(map(_described, each)) for each in (before, map(_values_of, rows))]
 
 
 def _values_of(row: Contact) -> ContactValues:

@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 from django.apps import apps
 from django.db import OperationalError
-from django.db.models import Exists, Model, OuterRef, Q, Sum, UniqueConstraint
+from django.db.models import Exists, ManyToOneRel, Model, OuterRef, Q, Sum, UniqueConstraint
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -148,7 +148,7 @@ def merge(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID, actor: Ac
 def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
     """Move back what a merge moved. What came since stays with the remaining debtor. Raise `Refused` or `NotFound`."""
     with account_scope(account):
-        done = DebtorMerge.objects.for_account(account).filter(pk=merge_id).first()
+        done: DebtorMerge | None = DebtorMerge.objects.for_account(account).filter(pk=merge_id).first()
         if done is None:
             raise NotFound
         loser, winner = _lock(account, done.loser, done.winner)
@@ -276,7 +276,7 @@ def _locked_invoices(condition: Q) -> list[Invoice]:
 
 
 def _preview(loser: Debtor, winner: Debtor) -> Preview:
-    moves = {}
+    moves: dict[str, int] = {}
     for model, column in _relations():
         if count := model._default_manager.filter(**{column: loser}).count():
             moves[model._meta.model_name or ""] = moves.get(model._meta.model_name or "", 0) + count
@@ -348,7 +348,7 @@ def _crossing(done: DebtorMerge) -> list[str]:
 def _relations() -> Iterator[tuple[type[Model], str]]:
     """Yield each model with its column that refers to a debtor, unless it stays as it is."""
     for relation in Debtor._meta.get_fields(include_hidden=True):
-        if relation.one_to_many and relation.auto_created:
+        if isinstance(relation, ManyToOneRel):
             model, column = relation.related_model, relation.field.name
             if model._meta.managed and (model._meta.label_lower, column) not in _STAYING:
                 yield model, column
@@ -408,7 +408,8 @@ def _party_to_keep(debtor: Debtor, *, is_moving: bool) -> str:
     """Return the key of the party to which the debtor's own contacts belong. If the debtor stays, return it only if the
     debtor has a single party that does not have the debtor's name."""
     own = parties.of(debtor.name, debtor.company).key
-    keys = set(Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct())
+    theirs = Invoice.objects.filter(debtor=debtor).order_by()
+    keys: set[str] = set(theirs.values_list("party", flat=True).distinct())
     found = debtor_parties.groups(debtor.account, {own, *keys})
     if keys and len({found[key] for key in keys}) == 1 and not keys & found[own]:
         return min(keys)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db.models import QuerySet, Sum
 
@@ -22,7 +23,7 @@ def move(drafts: Collection[Draft], debtor: Debtor, actor: Actor, *, reason: str
         if draft.invoice.debtor_id != debtor.pk:
             moved.setdefault(draft.invoice.debtor, []).append(draft)
     for previous, theirs in moved.items():
-        names = {"old": str(previous), "new": str(debtor)}
+        names: dict[str, Any] = {"old": str(previous), "new": str(debtor)}
         for draft in theirs:
             draft.moved_from, draft.invoice.debtor = previous, debtor
             timeline.note(draft.invoice, "moved", actor, reason=reason, batch=draft.batch, **names)
@@ -48,10 +49,10 @@ def _move_money(ids: Collection[uuid.UUID], previous: Debtor, debtor: Debtor) ->
 
 
 def _note_on_others(
-    debtor: Debtor, moved: Sequence[Invoice], kind: str, actor: Actor, reason: str, names: dict[str, str]
+    debtor: Debtor, moved: Sequence[Invoice], kind: str, actor: Actor, reason: str, names: dict[str, Any]
 ) -> None:
     """Say on the timelines of the debtor's other open invoices which invoices left or arrived."""
-    what = {"number": moved[0].invoice_number} if len(moved) == 1 else {"count": str(len(moved))}
+    what: dict[str, Any] = {"number": moved[0].invoice_number} if len(moved) == 1 else {"count": str(len(moved))}
     others = Invoice.objects.filter(debtor=debtor, status__in=OPEN).exclude(pk__in=[each.pk for each in moved])
     for other in others.order_by("id"):
         other.account = moved[0].account

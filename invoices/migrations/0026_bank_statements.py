@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('open', 'Nothing found'), ('proposed', 'To confirm'), ('posted', 'Recorded'), ('ignored', 'Ignored')], default='open', max_length=8, verbose_name='state')),
                 ('certainty', models.CharField(blank=True, choices=[('certain', 'Certain'), ('likely', 'Likely'), ('possible', 'Possible')], max_length=8, verbose_name='certainty')),
                 ('proposals', models.JSONField(default=list, help_text='See `invoices.bank.proposals`.')),
-                ('deed', models.CharField(blank=True, choices=[('recorded', 'Payment recorded'), ('linked', 'Already recorded'), ('reversed', 'Payment reversed')], max_length=8)),
+                ('result', models.CharField(blank=True, choices=[('recorded', 'Payment recorded'), ('linked', 'Already recorded'), ('reversed', 'Payment reversed')], max_length=8)),
                 ('attempt', models.PositiveSmallIntegerField(default=0, editable=False, help_text='How often it was undone.')),
                 ('reason', models.CharField(blank=True, help_text='Why it is ignored.', max_length=300, verbose_name='reason')),
                 ('actor', models.CharField(blank=True, help_text='Who handled it.', max_length=254)),
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('receipt__isnull', False), ('state', 'posted')), models.Q(models.Q(('state', 'posted'), _negated=True), ('deed', ''), ('receipt', None)), _connector='OR'), name='a_posted_bank_line_has_a_payment'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('receipt__isnull', False), ('state', 'posted')), models.Q(models.Q(('state', 'posted'), _negated=True), ('receipt', None), ('result', '')), _connector='OR'), name='a_posted_bank_line_has_a_payment'),
         ),
         migrations.AddIndex(
             model_name='bankstatement',

@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 db_default="",
+                default="",
                 editable=False,
                 help_text="The key of its party, if it came from a merged debtor. Empty: the debtor's own.",
                 max_length=231,
@@ -91,6 +92,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 db_default="",
+                default="",
                 help_text="The key of its party, if it came from a merged debtor. Empty: the debtor's own.",
                 max_length=231,
             ),
@@ -101,6 +103,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 db_default="",
+                default="",
                 help_text="The key of its party, if it came from a merged debtor and was recorded on no invoice.",
                 max_length=231,
             ),
@@ -111,6 +114,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 db_default="",
+                default="",
                 help_text="The key of its party, if it came from a merged debtor and was issued for no invoice.",
                 max_length=231,
             ),

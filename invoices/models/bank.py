@@ -139,8 +139,8 @@ class Certainty(models.TextChoices):
     POSSIBLE = "possible", _lazy("Possible")
 
 
-class Deed(models.TextChoices):
-    """How a line was handled."""
+class LineResult(models.TextChoices):
+    """Result of a decision about a line."""
 
     RECORDED = "recorded", _lazy("Payment recorded")
     LINKED = "linked", _lazy("Already recorded")
@@ -184,7 +184,7 @@ class BankLine(models.Model):
         related_name="bank_lines",
         help_text=_lazy("The payment that the line recorded, or that it took back."),
     )
-    deed = models.CharField(max_length=8, choices=Deed, blank=True)
+    result = models.CharField(max_length=8, choices=LineResult, blank=True)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False, help_text=_lazy("How often it was undone."))
     reason = models.CharField(_lazy("reason"), max_length=300, blank=True, help_text=_lazy("Why it is ignored."))
     actor = models.CharField(max_length=254, blank=True, help_text=_lazy("Who handled it."))
@@ -203,7 +203,7 @@ class BankLine(models.Model):
             models.CheckConstraint(condition=~Q(amount=0), name="a_bank_line_is_not_zero"),
             models.CheckConstraint(condition=Q(state__in=LineState.values), name="bank_line_state_is_known"),
             models.CheckConstraint(
-                condition=Q(state="posted", receipt__isnull=False) | (~Q(state="posted") & Q(receipt=None, deed="")),
+                condition=Q(state="posted", receipt__isnull=False) | (~Q(state="posted") & Q(receipt=None, result="")),
                 name="a_posted_bank_line_has_a_payment",
             ),
         ]

@@ -48,6 +48,7 @@ class CreditNote(models.Model):
     party = models.CharField(
         max_length=MAX_KEY,
         blank=True,
+        default="",
         db_default="",
         help_text=_lazy("The key of its party, if it came from a merged debtor and was issued for no invoice."),
     )

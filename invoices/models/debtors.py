@@ -141,6 +141,7 @@ class Contact(models.Model):
     party = models.CharField(
         max_length=MAX_KEY,
         blank=True,
+        default="",
         db_default="",
         editable=False,
         help_text=_lazy("The key of its party, if it came from a merged debtor. Empty: the debtor's own."),

@@ -54,6 +54,7 @@ class ContactCorrection(models.Model):
     party = models.CharField(
         max_length=parties.MAX_KEY,
         blank=True,
+        default="",
         db_default="",
         help_text=_lazy("The key of its party, if it came from a merged debtor. Empty: the debtor's own."),
     )

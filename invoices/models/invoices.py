@@ -183,8 +183,12 @@ class Invoice(models.Model):
             models.Index(fields=["account", "invoice_number"], name="invoice_by_number"),
             models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
             models.Index(fields=["account", "payment_status", "-created_at", "-id"], name="invoice_by_payment_status"),
-            # Finds the new invoices past their due date.
-            models.Index(fields=["account", "status", "due_date"], name="invoice_by_due_date"),
+            # The orders of the API's list, without a filter and by status.
+            models.Index(fields=["account", "updated_at", "id"], name="invoice_by_update"),
+            models.Index(fields=["account", "status", "updated_at", "id"], name="invoice_by_status_update"),
+            models.Index(fields=["account", "due_date", "id"], name="invoice_by_due"),
+            # Finds the new invoices past their due date as well.
+            models.Index(fields=["account", "status", "due_date", "id"], name="invoice_by_status_and_due"),
             models.Index(fields=["due_date"], name="invoice_coming_due", condition=Q(status="new")),
             models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
             # Finds the invoices aged in the future, of which there are none unless a clock was ahead.

@@ -55,6 +55,7 @@ class Receipt(models.Model):
     party = models.CharField(
         max_length=MAX_KEY,
         blank=True,
+        default="",
         db_default="",
         help_text=_lazy("The key of its party, if it came from a merged debtor and was recorded on no invoice."),
     )

@@ -16,16 +16,20 @@ from invoices.models import Invoice
 from tests import make
 from webhooks.models import Delivery
 
+_INVOICE = {
+    "invoice_number": "INV-2026-001",
+    "debtor_name": "Ahmed Al Rashid",
+    "amount": 25000,
+    "currency": "AED",
+    "due_date": "2026-02-14",
+}
 # A body that the route accepts, where it needs one.
 _BODIES: dict[str, Any] = {
-    "POST invoices": {
-        "invoice_number": "INV-2026-001",
-        "debtor_name": "Ahmed Al Rashid",
-        "amount": 25000,
-        "currency": "AED",
-        "due_date": "2026-02-14",
-    },
+    "POST invoices": _INVOICE,
     "PATCH invoices/<invoice_id>": {"status": "paid"},
+    "PUT invoices": _INVOICE,
+    "PUT invoices/by-number/<number>": _INVOICE | {"invoice_number": None},
+    "POST invoices/bulk": {"invoices": [_INVOICE], "upsert": True},
     "POST invoices/<invoice_id>/payments": {"amount": 100},
     "POST payments": {
         "amount": 100,
@@ -95,6 +99,7 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             "debtor_id": invoice.debtor_id,
             "merge_id": merging.merge(account, loser, invoice.debtor_id, make.API).pk,
             "invoice_id": invoice.pk,
+            "number": "A-1",
             "webhook_id": subscription.pk,
             "delivery_id": delivery.pk,
             "escalation_id": make.escalation(invoice).pk,
@@ -105,7 +110,7 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             values |= {"number": f"CN-{uuid.uuid4()}", "debtor_id": invoice.debtor_id}
             known["note_id"] = credit_notes.issue(account, make.API, **values).pk
         ids = {name: known[name] for name in ids}
-    path = route.path
+    path = route.path + ("?number=INV-2026-001" if str(route) == "PUT invoices" else "")
     for name, value in ids.items():
         path = path.replace(f"<{name}>", str(value))
     return path

@@ -26,6 +26,7 @@ ROWS = 3_000
 SMALL = {"accounts_account", "accounts_apikey", "communications_policystep", "communications_reminderpolicy"}
 SMALL |= {"communications_address", "communications_communication", "webhooks_subscription", "webhooks_eventcounter"}
 SMALL |= {"communications_collectionsettings", "communications_copy", "invoices_calendarrule", "invoices_contact"}
+SMALL |= {"communications_collectionsettings", "invoices_calendarrule", "invoices_receipt", "invoices_creditnote"}
 PAGE = 50
 PARTS = 7  # statuses there are
 FILTERS = [
@@ -103,6 +104,17 @@ def test_a_page_far_down_is_an_index_scan_from_its_cursor(many: Account, api: Ca
         assert not any("Filter" in node for node in nodes)
     assert "ROW(created_at, id) < ROW(" in deep[-1]["Index Cond"]
     assert first[-1]["Index Name"] == deep[-1]["Index Name"]
+
+
+@pytest.mark.parametrize("status", ["", "status=new&"], ids=["none", "status"])
+@pytest.mark.parametrize("order", ["-updated_at", "updated_at", "due_date"])
+def test_so_is_one_in_another_order(many: Account, api: Caller, order: str, status: str) -> None:
+    filters = f"sort={order}&{status}"
+    nodes = plan_of(api, deep_cursor(api, filters))
+    assert [node["Node Type"] for node in nodes] == ["Limit", "Index Scan"]
+    assert not any("Filter" in node for node in nodes)
+    sign = "<" if order[0] == "-" else ">"
+    assert f"ROW({order.strip('-')}, id) {sign} ROW(" in nodes[-1]["Index Cond"]
 
 
 def at_size() -> tuple[Account, Caller]:

@@ -80,8 +80,8 @@ def _further(invoice: Invoice, first: Communication) -> set[str]:
     by = "email" if first.channel == "email" else "phone"
     own = addresses.invoice_address(invoice, first.channel)
     wanted = [each for each in invoice.contacts if not each.get("receives") or first.kind in each["receives"]]
-    corrections = contacts.corrections_of(invoice.debtor) if contacts.is_named(invoice) else {}
-    return {contacts.corrected(by, each.get(by) or "", corrections) for each in wanted} - {own, ""}
+    replacements = contacts.replacements_for(invoice)
+    return {contacts.corrected(by, each.get(by) or "", replacements) for each in wanted} - {own, ""}
 
 
 def addresses_of(entries: Iterable[dict[str, Any]]) -> set[str]:

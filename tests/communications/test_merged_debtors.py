@@ -19,7 +19,8 @@ from communications.schedule import replanning
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle
 from invoices.debtors import debtor_parties, debtors, merging
-from invoices.models import Debtor, Invoice, Receipt
+from invoices.errors import Refused
+from invoices.models import Debtor, DebtorMerge, Invoice, Receipt
 from tests import make
 from tests.communications.test_parties_apart import MAILBOX, _tells_of_one_each, late, send_all
 from tests.mailserver import MailServer
@@ -150,7 +151,7 @@ def test_invoices_payments_and_replies_during_a_merge_reach_the_remaining_debtor
         results = at_once(*calls)
         assert not [result for result in results if isinstance(result, Exception)], results
         nothing_is_left(account)
-        done = results[0]
+        done: Any = results[0]
         assert Debtor.objects.get(pk=done.winner_id).unhandled_answers
         assert Invoice.objects.filter(invoice_number__startswith=f"ALPHA-{turn}", debtor=done.loser_id).count() == 0
         assert Communication.objects.filter(debtor=done.loser_id).count() == 0
@@ -166,13 +167,13 @@ def test_opposite_merges_and_undos_at_once_never_deadlock() -> None:
             partial(merging.merge, account, one, two, make.STAFF),
             partial(merging.merge, account, two, one, make.STAFF),
         )
-        done = [each for each in results if isinstance(each, merging.DebtorMerge)]
+        done = [each for each in results if isinstance(each, DebtorMerge)]
         assert len(done) == 1
-        assert sum(isinstance(each, merging.Refused) for each in results) == 1
+        assert sum(isinstance(each, Refused) for each in results) == 1
         nothing_is_left(account)
         undone = at_once(*[partial(merging.undo, account, done[0].pk, make.STAFF)] * 3)
-        assert sum(isinstance(each, merging.DebtorMerge) for each in undone) == 1
-        assert sum(isinstance(each, merging.Refused) for each in undone) == 2
+        assert sum(isinstance(each, DebtorMerge) for each in undone) == 1
+        assert sum(isinstance(each, Refused) for each in undone) == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -186,6 +186,17 @@ def test_new_invoices_of_the_debtor_follow_its_policy() -> None:
     assert make.again(owing(account, "INV-2")).next_contact_at == at("2026-04-15 09:00")
 
 
+def test_switching_on_the_default_policy_prevails_over_the_debtors() -> None:
+    account = account_at(MONDAY)
+    invoice, other = owing(account, "INV-1"), owing(account, "INV-2", debtor_company="Another LLC")
+    give(invoice, gentle(account, 10))
+    default = policies.default_for(account)
+    chosen = Invoice.objects.filter(pk__in=[invoice.pk, other.pk])
+    policies.switch_on(account, chosen, None, make.STAFF, overdue_enter=True)
+    assert {make.again(each).policy_id for each in (invoice, other)} == {default.pk, None}
+    assert policies.chased_by(default).count() == 2
+
+
 def test_a_debtor_with_an_unchanged_policy_is_left_as_it_is() -> None:
     account = account_at(MONDAY)
     invoice = owing(account, "INV-1")

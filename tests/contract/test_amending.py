@@ -100,7 +100,7 @@ def test_the_first_contact_is_the_invoice_s_own(api: Caller) -> None:
     second = {"email": "boss@b.example", "receives": ["final_notice"]}
     made = api.post("invoices", LEAST | {"contacts": [first, second]}).json
     assert (made["debtor_email"], made["debtor_phone"]) == ("sara@b.example", "+971501234567")
-    empty = {"name": None, "role": None, "phone": None, "language": None, "receives": []}
+    empty: dict[str, Any] = {"name": None, "role": None, "phone": None, "language": None, "receives": []}
     assert made["contacts"] == [
         empty | {"name": "Sara", "email": "sara@b.example", "phone": "+971501234567"},
         empty | second,

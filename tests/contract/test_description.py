@@ -77,6 +77,7 @@ def test_no_description_allows_what_the_code_refuses_as_unknown() -> None:
         ("Invoice", set(representation.FIELDS)),
         ("Payment", {name.removesuffix("_id") for name in representation.PAYMENT_COLUMNS}),
         ("Receipt", {*receipt_representation.RECEIPT_COLUMNS, "allocations"}),
+        ("CreditNote", {*receipt_representation.CREDIT_NOTE_COLUMNS, "open"} - {"unallocated"}),
         ("Communication", {name.removeprefix("invoice__") for name in communications_representation.COLUMNS}),
     ],
 )
@@ -92,7 +93,7 @@ def test_the_fields_of_a_communication_are_the_contracts(account: Account, api: 
     assert list(row) == [
         *("id", "message_id", "invoice_id", "invoice_number", "kind", "channel", "status", "suppressed_reason"),
         *("recipient", "language", "subject", "body", "step", "scheduled_for", "sent_at", "delivered_at"),
-        *("created_at", "error"),
+        *("created_at", "error", "copies"),
     ]
     assert (row["id"], row["invoice_number"]) == (str(sent.pk), sent.invoice.invoice_number)
     assert (row["status"], row["channel"], row["recipient"]) == ("sent", "email", sent.recipient)

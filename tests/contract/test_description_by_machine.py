@@ -73,6 +73,10 @@ BEYOND_THE_SCHEMA = {
     "no_xml": "a document is XML",
     "no_ubl": "a document is a UBL invoice",
     "out_of_range": "a moment of the calendar's middle",
+    "no_address": "a contact needs one of two addresses",
+    "debtor_mismatch": "goes by the debtors there are",
+    "closed": "goes by the invoice's status",
+    "read_only": "the currency of a known invoice, in PUT",
 }
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

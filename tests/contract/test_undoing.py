@@ -139,7 +139,7 @@ def test_two_equal_halves_of_one_transfer_are_recorded_as_one_payment(
     with nothing_happens(account):
         refused = api.post(f"invoices/{second}/payments", {"amount": 1_000, "reference": "TT1"})
     is_problem(refused, 422, "duplicate", "reference")
-    assert "record all of it on one of them" in refused.json["errors"][0]["message"]
+    assert "record it once, with all of them" in refused.json["errors"][0]["message"]
 
 
 def test_credit_shows_among_the_payments_of_the_invoice_that_it_paid(

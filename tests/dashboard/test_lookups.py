@@ -32,6 +32,7 @@ DECLARED = {
     "communications.address": {"state", "channel"},
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
+    "invoices.creditnote": {"date_from", "date_to", "status", "currency"},
     "invoices.debtor": {"credit", "owner", "state", "tag"},
     "invoices.difference": {"kind", "status", "list__id__exact"},
     "invoices.openitemslist": {"source"},
@@ -39,6 +40,9 @@ DECLARED = {
     "invoices.import": {"kind", "phase"},
     "invoices.invoice": {"due", "status", "payment_status", "currency", "debtor__id__exact"},
     "invoices.payment": {"paid_at_from", "paid_at_to", "status", "currency"},
+    "invoices.bankfile": {"state"},
+    "invoices.bankline": {"state", "certainty", "work", "bank_account", "day_from", "day_to"},
+    "invoices.bankstatement": {"bank_account", "to_date_from", "to_date_to"},
     "invoices.promise": {"status", "promised_on_from", "promised_on_to", "currency"},
     "webhooks.delivery": {"status", "event__type__exact", "event__type__isnull", "subscription__id__exact"},
 }

@@ -54,6 +54,7 @@ def test_an_entry_without_parameters_is_shown_as_it_is_stored_and_escaped() -> N
 
 SAMPLE_PARAMS: dict[str, object] = {
     "amount": {"amount": "25000.00", "currency": "AED"},
+    "whole": {"amount": "35000.00", "currency": "AED"},
     "day": "2026-04-06",
     "moment": "2026-04-06T05:00:00Z",
     "zone": "Asia/Dubai",

@@ -184,6 +184,7 @@ def build(name: str) -> World:
     document = documents.attach(account, invoice.pk, make.STAFF, files.pdf(name))
     hook, _ = hooks.create(account, HookKind.HMAC)
     report = make.payment_report(hook, invoice_number=f"of {name}")
+    credit_notes.void(account, note.pk, make.STAFF)  # no credit, which every message would mention
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     default = policies.default_for(account)
@@ -250,7 +251,7 @@ def build(name: str) -> World:
 
 def _bank_rows(account: Account, person: User, text: str) -> dict[str, Any]:
     """The rows of a bank statement with one line, for which an invoice is proposed."""
-    line = make.bank_line(account, person, text)
+    line = make.bank_line(account, person, text, 120)
     statement = BankStatement.objects.get(shown__line=line)
     return {
         "invoices_bankline": line.pk,

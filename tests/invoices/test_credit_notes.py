@@ -118,7 +118,8 @@ def test_a_cancelled_invoice_or_another_debtors_takes_none(account: Account) -> 
         issue(account, 1, invoice_id=other.pk, debtor_id=invoice.debtor_id)
     assert refusal.value.code == "contradiction"
     foreign = make.invoice(make.account())
-    for given in ({"invoice_id": foreign.pk}, {"debtor_id": foreign.debtor_id}):
+    for name, foreign_id in (("invoice_id", foreign.pk), ("debtor_id", foreign.debtor_id)):
+        given: dict[str, Any] = {name: foreign_id}
         with pytest.raises(lifecycle.Refused):
             issue(account, 1, **given)
 
@@ -230,7 +231,8 @@ def test_new_credit_pays_open_undisputed_invoices_the_oldest_first(automatic: Ac
     invoices = [make.invoice(automatic, amount=100, due_in=days) for days in (30, 10, 20)]
     lifecycle.change(automatic, invoices[2].pk, make.STAFF, status="disputed")
     paying = make.invoice(automatic, amount=10, due_in=60)
-    lifecycle.record_payment(automatic, paying.pk, make.STAFF, amount=Decimal(130))
+    payment = lifecycle.record_payment(automatic, paying.pk, make.STAFF, amount=Decimal(130))
+    assert payment.unallocated == Decimal(0)
     assert [make.again(each).balance for each in invoices] == [Decimal(80), Decimal(0), Decimal(100)]
     assert credit(paying) == Decimal(0)
     issue(automatic, 90, debtor_id=paying.debtor_id)

@@ -5,14 +5,26 @@ from typing import Any, ClassVar
 from django.db.models import Model
 from django.http import HttpRequest
 from unfold.admin import TabularInline
+from unfold.forms import PaginationInlineFormSet
 
 from inflow.accounts.access import person
 from inflow.accounts.roles import Role
 
 
+class ReadOnlyRows(PaginationInlineFormSet):
+    """Rows that are never submitted: they are shown as stored, also together with an invalid form."""
+
+    def __init__(self, *args: Any, data: Any = None, files: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+    def is_valid(self) -> bool:
+        return True
+
+
 class RowsInside(TabularInline):
     """Read-only related rows."""
 
+    formset = ReadOnlyRows
     extra = 0
     can_delete = False
     hide_title = True

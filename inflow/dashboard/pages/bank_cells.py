@@ -96,7 +96,7 @@ def title(proposal: Proposal) -> str:
 def state_badge(line: BankLine) -> str:
     """Return the state, and how the line was handled."""
     state = LineState(line.state)
-    label = line.get_deed_display() if line.deed else state.label
+    label = line.get_result_display() if line.result else state.label
     return badge(label, STATE_BADGES.get(state, ""))
 
 

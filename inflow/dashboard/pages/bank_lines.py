@@ -18,14 +18,14 @@ from inflow.dashboard.core.filters import OptionsFilter, ValuesFilter, choices
 from inflow.dashboard.core.forms import PageForm, TextField
 from inflow.dashboard.core.markup import amount, badge, bdi, link, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.core.row_actions import page_action, record, row_action
 from inflow.dashboard.pages.about_invoice import exact
 from inflow.dashboard.pages.bank_cells import CERTAINTY_BADGES, outcome, party, shown, state_badge
 from inflow.dashboard.pages.bank_recording import record_line
 from invoices.bank import posting
 from invoices.bank.proposals import Action, reasons_shown, stored
 from invoices.errors import Refused
-from invoices.models.bank import TO_DO, BankLine, Certainty, Deed, LineState
+from invoices.models.bank import TO_DO, BankLine, Certainty, LineResult, LineState
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -70,7 +70,7 @@ def _has_proposal(line: BankLine) -> bool:
 
 
 def _may_be_undone(line: BankLine) -> bool:
-    return line.state == LineState.POSTED and line.deed != Deed.REVERSED
+    return line.state == LineState.POSTED and line.result != LineResult.REVERSED
 
 
 class WorkFilter(OptionsFilter):
@@ -95,14 +95,14 @@ class BankLineAdmin(OwnRowsAdmin):
     ordering = ("-day", "-created_at", "-id")
     export_columns = (
         *("day", exact("amount"), "currency", "payer_name", "payer_account", "text", "end_to_end", "bank_reference"),
-        *("state", "deed", "reason", "actor", "bank_account", "id"),
+        *("state", "result", "reason", "actor", "bank_account", "id"),
     )
     fields = readonly_fields = (
         *("amount_shown", "original_shown", "day", "value_day", "bank_account", "payer_name", "payer_account"),
         *("text", "end_to_end", "bank_reference", "return_shown", "payment_link"),
     )
     actions: ClassVar[Any] = ("confirm_selected",)
-    actions_detail = ("confirm", "record", "choose", "ignore", "reopen", "undo")
+    actions_detail = ("confirm", "allocate", "choose", "ignore", "reopen", "undo")
 
     @row_action(
         _lazy("Confirm proposal"),
@@ -115,7 +115,7 @@ class BankLineAdmin(OwnRowsAdmin):
         return _accept(line, 0, actor)
 
     @page_action(_lazy("Record payment"), icon="payments", fits=lambda line: line.is_to_do and line.amount > 0)
-    def record(self, request: HttpRequest, line: BankLine) -> HttpResponse:
+    def allocate(self, request: HttpRequest, line: BankLine) -> HttpResponse:
         return record_line(self, request, line)
 
     @row_action(
@@ -136,11 +136,13 @@ class BankLineAdmin(OwnRowsAdmin):
     )
     def ignore(self, line: BankLine, actor: Actor, form: IgnoreForm) -> str:
         posting.ignore(line.account, line.pk, actor, **form.cleaned_data)
+        record(line, actor, "bankline.ignored", **form.cleaned_data)
         return _("The line is ignored.")
 
     @row_action(_lazy("Put back"), icon="undo", fits=lambda line: line.state == LineState.IGNORED)
     def reopen(self, line: BankLine, actor: Actor, form: PageForm) -> str:
         posting.reopen(line.account, line.pk, actor)
+        record(line, actor, "bankline.reopened")
         return _("The line is to do again.")
 
     @row_action(
@@ -156,6 +158,7 @@ class BankLineAdmin(OwnRowsAdmin):
     )
     def undo(self, line: BankLine, actor: Actor, form: UndoLineForm) -> str:
         posting.undo(line.account, line.pk, actor, **form.cleaned_data)
+        record(line, actor, "bankline.undone", **form.cleaned_data)
         return _("The line is to do again.")
 
     confirm_selected = bulk(confirm)

@@ -87,7 +87,7 @@ def record_line(model_admin: OwnRowsAdmin, request: HttpRequest, line: BankLine)
     if debtor is None:
         finder = PayerForm(request.POST if request.method == "POST" else None, row=line)
         if finder.is_bound and finder.is_valid():
-            return HttpResponseRedirect(f"{model_admin.url('record', line.pk)}?debtor={finder.debtor.pk}")
+            return HttpResponseRedirect(f"{model_admin.url('allocate', line.pk)}?debtor={finder.debtor.pk}")
         return page(model_admin, request, "admin/invoices/bank_record.html", {**context, "form": finder})
     form = AllocationForm(
         request.POST if request.method == "POST" else None, row=line, debtor=debtor, proposed=_proposed(line, debtor)
@@ -98,7 +98,7 @@ def record_line(model_admin: OwnRowsAdmin, request: HttpRequest, line: BankLine)
             text = _("A payment of %(amount)s was recorded.") % {"amount": money.display(line.amount, line.currency)}
             messages.success(request, with_undo(text, model_admin.url("undo", line.pk)))
             return HttpResponseRedirect(back)
-    context |= {"form": form, "debtor": debtor, "other": f"{model_admin.url('record', line.pk)}?debtor="}
+    context |= {"form": form, "debtor": debtor, "other": f"{model_admin.url('allocate', line.pk)}?debtor="}
     return page(model_admin, request, "admin/invoices/bank_record.html", context)
 
 

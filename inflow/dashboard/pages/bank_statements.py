@@ -48,7 +48,7 @@ class ConfirmCertainForm(PageForm):
     )
 
     def facts(self) -> Any:
-        certain = posting.certain(lines_of(self.row).filter(certainty=Certainty.CERTAIN, state__in=TO_DO))
+        certain = posting.certain(certain_of(self.row))
         return [
             (_("Certain lines"), str(len(certain))),
             (_("Amount"), money.display(sum((line.amount for line in certain), Decimal(0)), self.row.currency)),
@@ -59,6 +59,11 @@ def lines_of(statement: BankStatement) -> "QuerySet[BankLine]":
     """Return the lines that the statement shows."""
     found: QuerySet[BankLine] = BankLine.objects.for_account(statement.account).filter(shown__statement=statement)
     return found
+
+
+def certain_of(statement: BankStatement) -> "QuerySet[BankLine]":
+    """Return the lines to do whose first proposal is certain."""
+    return lines_of(statement).filter(certainty=Certainty.CERTAIN, state__in=TO_DO).order_by("day", "pk")
 
 
 @admin.register(BankStatement)
@@ -78,6 +83,7 @@ class BankStatementAdmin(OwnRowsAdmin):
         _lazy("Confirm all certain lines"),
         icon="done_all",
         form=ConfirmCertainForm,
+        fits=lambda statement: certain_of(statement).exists(),
         intro=_lazy(
             "Lines whose invoice numbers and amount are exact are recorded as payments, and lines that are recorded"
             " already are linked. Each can be undone."
@@ -85,8 +91,7 @@ class BankStatementAdmin(OwnRowsAdmin):
         is_primary=True,
     )
     def confirm_certain(self, statement: BankStatement, actor: Actor, form: ConfirmCertainForm) -> str:
-        certain = lines_of(statement).filter(certainty=Certainty.CERTAIN, state__in=TO_DO).order_by("day", "pk")
-        done, refused = posting.accept_certain(statement.account, certain, actor)
+        done, refused = posting.accept_certain(statement.account, certain_of(statement), actor)
         if form.cleaned_data["is_complete"]:
             released = safeguards.record_sync(statement.account, actor)
             audit.record(
@@ -130,7 +135,6 @@ class BankStatementAdmin(OwnRowsAdmin):
         counts = {"": sum(states.values())}
         counts |= {name: sum(states.get(state, 0) for state in wanted) for name, wanted in _WORK.items()}
         labels = {"": _("All lines"), "to_do": _("To do"), "posted": _("Recorded"), "ignored": _("Ignored")}
-        certain = lines_of(statement).filter(state__in=TO_DO, certainty=Certainty.CERTAIN)
         proposals = shown([row.line for row in current])
         return {
             "title": str(statement),
@@ -149,7 +153,7 @@ class BankStatementAdmin(OwnRowsAdmin):
             "work": work,
             "page": current,
             "lines": [_row(row, proposals.get(row.line_id, [])) for row in current],
-            "certain": len(posting.certain(certain)) if person(request).may(Role.AGENT) else 0,
+            "certain": len(posting.certain(certain_of(statement))) if person(request).may(Role.AGENT) else 0,
             "certain_url": self.url("confirm_certain", statement.pk),
             "may_work": person(request).may(Role.AGENT),
         }
@@ -208,6 +212,6 @@ def _row(row: BankStatementLine, proposals: list[Any]) -> dict[str, Any]:
         "proposal": proposals[0] if proposals else None,
         "more": len(proposals) - 1,
         "confirm_url": reverse("admin:invoices_bankline_confirm", args=[line.pk]) if proposals else "",
-        "record_url": reverse("admin:invoices_bankline_record", args=[line.pk]) if line.amount > 0 else "",
+        "record_url": reverse("admin:invoices_bankline_allocate", args=[line.pk]) if line.amount > 0 else "",
         "ignore_url": reverse("admin:invoices_bankline_ignore", args=[line.pk]),
     }

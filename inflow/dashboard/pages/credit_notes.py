@@ -1,5 +1,7 @@
 """Credit notes."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -18,14 +20,20 @@ from inflow.dashboard.pages.about_invoice import exact
 from inflow.dashboard.pages.money_forms import CreditNoteForm, DebtorCreditNoteForm, VoidCreditNoteForm
 from inflow.dashboard.pages.payments import OwnCurrencyFilter, paid_invoices, with_paid_invoices
 from invoices import credit_notes, money
+from invoices.errors import Refused
 from invoices.models import CreditNote, CreditNoteStatus, Debtor, Invoice
 
 
 def issue_on_invoice(invoice: Invoice, actor: Actor, form: CreditNoteForm) -> str:
-    note = credit_notes.issue(
-        invoice.account, actor, invoice_id=invoice.pk, currency=invoice.currency, **form.cleaned_data
-    )
-    return _issued(note)
+    about: dict[str, Any] = {"invoice_id": invoice.pk, "currency": invoice.currency}
+    try:
+        return _issued(credit_notes.issue(invoice.account, actor, **about, **form.cleaned_data))
+    except Refused as refusal:
+        if refusal.code != "above_balance":
+            raise
+        text = _("The balance is only %(balance)s. Tick the box to make the rest the debtor's credit.")
+        balance = money.display(invoice.balance, invoice.currency)
+        raise Refused(refusal.field, refusal.code, text % {"balance": balance}) from refusal
 
 
 def issue_to_debtor(debtor: Debtor, actor: Actor, form: DebtorCreditNoteForm) -> str:

@@ -63,12 +63,11 @@ def _promise(promise: Promise) -> dict[str, Any]:
     }
 
 
-# --- Tabs --------------------------------------------------------------------------------------------------------
+# --- Tables -------------------------------------------------------------------------------------------------------
 
 
 class InvoiceInline(RowsInside):
     model = Invoice
-    tab = True
     fields = readonly_fields = (
         *("number", invoice_amount, invoice_balance),
         *(status_badge, "due_date", "late_shown", "document_shown"),
@@ -97,13 +96,8 @@ class InvoiceInline(RowsInside):
         return link(reverse("admin:invoices_invoice_document", args=[invoice.pk]), _("Download"))
 
 
-class MessagesInline(MessageInline):
-    tab = True
-
-
 class ReplyInline(RowsInside):
     model = Reply
-    tab = True
     fields = readonly_fields = ("text_shown", "triage_shown", "status_shown", "channel", "received_at")
     ordering = ("-received_at", "-pk")
 
@@ -122,7 +116,6 @@ class ReplyInline(RowsInside):
 
 
 class PaymentsInline(PaymentInline):
-    tab = True
     ordering = ("-paid_at", "-created_at", "-pk")
 
 
@@ -133,7 +126,7 @@ class CallInline(RowsInside):
     ordering = ("-at",)
 
 
-INLINES = (InvoiceInline, MessagesInline, ReplyInline, CallInline, PaymentsInline)
+INLINES = (InvoiceInline, MessageInline, ReplyInline, CallInline, PaymentsInline)
 
 
 # --- Timeline ----------------------------------------------------------------------------------------------------

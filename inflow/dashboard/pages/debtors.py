@@ -93,7 +93,7 @@ class TagFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         own = rows_of(person(request), Debtor.objects.exclude(tags=[])).order_by()
         tags = own.annotate(tag=Func("tags", function="unnest", output_field=CharField())).values_list("tag", flat=True)
-        return [(tag, tag) for tag in sorted(set(tags))]
+        return [(tag, tag) for tag in sorted(tags.distinct())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
         return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset

@@ -46,11 +46,18 @@ METHODS = {
 class TagsField(forms.CharField):
     """Tags, separated by commas."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, max_length=1_000, help_text=_lazy("Separated by commas."), **kwargs)
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
 
-    def clean(self, value: Any) -> list[str]:
-        return [tag for part in super().clean(value).split(",") if (tag := part.strip())]
+    def clean(self, value: Any) -> Any:
+        tags = [*dict.fromkeys(filter(None, map(canonical, super().clean(value).split(","))))]
+        if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in tags):
+            message = _("At most %(most)d tags of %(length)d characters are possible.")
+            raise ValidationError(message % {"most": MAX_TAGS, "length": MAX_TAG})
+        return tags
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial or []) != data)
 
 
 class InvoiceForm(OwnAccountForm):
@@ -338,23 +345,6 @@ class AddressedForm(forms.ModelForm):  # type: ignore[type-arg]
         """The country of numbers without a country code."""
         country: str = self.instance.account.country
         return country
-
-
-class TagsField(forms.CharField):
-    """Tags, separated by commas."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list) else value
-
-    def clean(self, value: Any) -> Any:
-        tags = [*dict.fromkeys(filter(None, map(canonical, super().clean(value).split(","))))]
-        if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in tags):
-            message = _("At most %(most)d tags of %(length)d characters are possible.")
-            raise ValidationError(message % {"most": MAX_TAGS, "length": MAX_TAG})
-        return tags
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(self.prepare_value(initial or []) != data)
 
 
 class DebtorForm(AddressedForm):

@@ -1,7 +1,7 @@
 """Merging and splitting debtors, and the list of merges with their undo."""
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -179,7 +179,7 @@ class UndoMergeForm(PageForm):
 
 class MergeStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
-    options: Options = {
+    options: ClassVar[Options] = {
         "valid": (_lazy("Valid"), Q(undone_at=None)),
         "undone": (_lazy("Undone"), Q(undone_at__isnull=False)),
     }

@@ -52,7 +52,8 @@ def with_paid_invoices(rows: QuerySet[Any], source: str) -> QuerySet[Any]:
     shown = JSONObject(
         invoice="invoice", number="invoice__invoice_number", total=Cast("total", CharField()), due="invoice__due_date"
     )
-    return rows.annotate(paid=ArraySubquery(sums.exclude(total=0).values(shown=shown)))
+    annotated: QuerySet[Any] = rows.annotate(paid=ArraySubquery(sums.exclude(total=0).values(shown=shown)))
+    return annotated
 
 
 def paid_invoices(row: Any) -> str:

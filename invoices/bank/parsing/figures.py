@@ -52,7 +52,7 @@ class Style:
     def of(
         cls, numbers: Iterable[str], dates: Iterable[str], date_order: str = "", *, has_three_decimals: bool = False
     ) -> Self:
-        return cls(_decimal_mark(numbers, has_three_decimals), date_order or _date_order(dates))
+        return cls(_decimal_mark(numbers, has_three_decimals), _date_order(dates) or date_order)
 
     def number(self, text: str, line: int) -> Decimal:
         """Return the number of a cell: negative with a minus sign, in brackets, or with "Dr"."""
@@ -79,7 +79,8 @@ class Style:
         year, first, second, is_fixed = parts
         if not is_fixed and first <= 12 and second <= 12 and first != second and not self.date_order:
             raise refused("date_order", line, text[:40])
-        month_first = not is_fixed and (self.date_order == _MONTH_FIRST or second > 12) and first <= 12
+        is_month_first = self.date_order == _MONTH_FIRST or (not self.date_order and second > 12)
+        month_first = is_month_first and not is_fixed
         day, month = (second, first) if month_first else (first, second)
         try:
             return dt.date(year, month, day).isoformat()

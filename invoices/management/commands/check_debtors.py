@@ -1,4 +1,4 @@
-"""List debtors with several parties, and propose how to split them. Changes nothing.
+"""List debtors with several parties, and propose how to split them. Count rows of merged debtors. Changes nothing.
 
 manage.py check_debtors                     all accounts
 manage.py check_debtors --account NAME      one, by name or id
@@ -6,12 +6,12 @@ manage.py check_debtors --account NAME      one, by name or id
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count
 
 from inflow.accounts.management import get_account
 from inflow.accounts.models import Account
-from invoices.debtors import debtor_parties
+from invoices.debtors import debtor_parties, merging
 from invoices.models import Debtor
 
 _SHOWN_NUMBERS = 8
@@ -28,6 +28,11 @@ class Command(BaseCommand):
         accounts = [get_account(name)] if name else Account.objects.order_by("name", "pk")
         found = sum(self._check(account) for account in accounts)
         self.stdout.write(f"Debtors with several parties: {found}." if found else "Each debtor is one party.")
+        left = merging.stragglers(get_account(name) if name else None)
+        for column, count in left.items():
+            self.stdout.write(f"Rows that refer to a merged debtor: {count} ({column}).")
+        if left:
+            raise CommandError("Merged debtors must have no rows. Report this.")
 
     def _check(self, account: Account) -> int:
         """Print the account's table unless it is empty. Return the number of debtors in it."""

@@ -11,10 +11,11 @@ from django.db import connection
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices import ledger
-from invoices.bank import files, posting, reading
+from invoices.bank import files, posting
 from invoices.bank.proposals import stored
 from invoices.errors import NotFound, Refused
 from invoices.imports.errors import UnreadableFile
+from invoices.imports.parsing.bounds import MAX_BYTES
 from invoices.models import Debtor, Escalation, Invoice, PaymentSettings, Receipt, ReceiptStatus
 from invoices.models.bank import BankFile, BankLine, BankStatement, FileState, LineState
 from tests import make
@@ -82,7 +83,7 @@ def test_undoing_voids_the_payment_and_the_line_can_be_posted_again(account: Acc
     line = accepted(account, came(account))
     posting.undo(account, line.pk, make.STAFF, reason="Wrong invoice.")
     line.refresh_from_db()
-    assert (line.state, line.receipt, line.deed) == (LineState.PROPOSED, None, "")
+    assert (line.state, line.receipt, line.result) == (LineState.PROPOSED, None, "")
     assert make.again(invoice).balance == 1000
     accepted(account, line)
     assert list(Receipt.objects.for_account(account).order_by("created_at").values_list("status", flat=True)) == [
@@ -118,7 +119,7 @@ def test_a_line_that_is_linked_to_a_payment_is_unlinked_without_voiding_it(accou
     )
     day = account.today()
     (line,) = matched(account, table([(day, "TT FT26307ABC1", "1000.00")]))
-    assert (line.state, line.deed) == (LineState.POSTED, "linked")
+    assert (line.state, line.result) == (LineState.POSTED, "linked")
     posting.undo(account, line.pk, make.STAFF)
     line.refresh_from_db()
     assert line.is_to_do
@@ -132,7 +133,7 @@ def test_a_returned_line_reverses_its_payment_and_opens_a_case(account: Account)
     accepted(account, line)
     found = matched(account, mt940([(5, "RC500,00//REF-77", "RETURNED AC04")], number="2", opening="500,00"))
     returned = accepted(account, next(line for line in found if line.amount < 0))
-    assert (returned.state, returned.deed) == (LineState.POSTED, "reversed")
+    assert (returned.state, returned.result) == (LineState.POSTED, "reversed")
     assert make.again(invoice).balance == 500
     assert Escalation.objects.get(invoice=invoice).reason == "reversal"
     line.refresh_from_db()
@@ -298,7 +299,7 @@ def test_a_file_whose_workers_die_is_given_up(account: Account) -> None:
 
 def test_a_file_that_is_too_large_is_not_accepted(account: Account) -> None:
     with pytest.raises(UnreadableFile, match="larger than 20 MB"):
-        files.start(account, make.user(account), file_name="x", content=b"x" * (reading.MAX_BYTES + 1))
+        files.start(account, make.user(account), file_name="x", content=b"x" * (MAX_BYTES + 1))
     assert not BankFile.objects.exists()
 
 
