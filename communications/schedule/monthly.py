@@ -86,7 +86,9 @@ def _plan_party(party: DebtorParty, month: dt.date) -> bool:
         return False
     if MonthlyStatement.objects.filter(debtor=debtor, party=key, month=month).exists():
         return False
-    MonthlyStatement.objects.bulk_create([MonthlyStatement(debtor=debtor, party=key, month=month)])
+    MonthlyStatement.objects.bulk_create(
+        [MonthlyStatement(account=debtor.account, debtor=debtor, party=key, month=month)]
+    )
     now = debtor.account.now()
     row = Communication(
         account=debtor.account,
