@@ -243,8 +243,10 @@ class Facts:
             return self.contacts
         own = (invoice_contacts.address_of(invoice, kind, self.corrections) for kind in ContactKind.values)
         concerned = self.one_reader_addresses & {row.recipient} if row.recipient else self.one_reader_addresses & {*own}
-        others = (limits.contacts_at(self.account.pk, each, self.now, self.rules) for each in concerned)
-        return sorted({*self.contacts}.union(*others))
+        found = [limits.contacts_at(self.account.pk, each, self.now, self.rules) for each in concerned]
+        # A message that left while this transaction waited for the address counts as sent now.
+        others = {min(moment, self.now) for moments in found for moment in moments}
+        return sorted({*self.contacts, *others})
 
     def place(self, invoice: Invoice) -> Place:
         rules, read = self.rules, self._read
