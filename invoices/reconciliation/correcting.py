@@ -29,7 +29,7 @@ def correct(account: Account, difference_id: int, actor: Actor) -> Invoice:
         difference = _lock(account, difference_id)
         act = _ACTS.get(DifferenceKind(difference.kind))
         if act is None:
-            raise Refused("difference", "by_hand", _("Only a person can correct this: open the invoice."))
+            raise Refused("difference", "needs_a_person", _("Only a person can correct this: open the invoice."))
         invoice = difference.invoice
         assert invoice is not None
         difference.account = invoice.account = account
@@ -111,7 +111,7 @@ def _correct_balance(account: Account, difference: Difference, actor: Actor, rea
         return
     owed = {"there": money.display(there, difference.currency), "here": money.display(here, difference.currency)}
     message = _("%(there)s is owed in the books and %(here)s here. Void a payment or amend the amount on the invoice.")
-    raise Refused("difference", "by_hand", message % owed)
+    raise Refused("difference", "needs_a_person", message % owed)
 
 
 def _correct_due_date(account: Account, difference: Difference, actor: Actor, reason: str) -> None:
