@@ -229,7 +229,8 @@ class OwnRowsAdmin(ModelAdmin):
             for name in form.changed_data
             if "password" not in name
         }
-        self.record(request, obj, "changed" if change else "created", changes=changes)
+        if form.changed_data or not change:
+            self.record(request, obj, "changed" if change else "created", changes=changes)
 
     def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
         """Record the person's change of the row in the audit log."""
