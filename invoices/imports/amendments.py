@@ -49,8 +49,10 @@ def debtor_names(invoice: Invoice, new: lifecycle.NewInvoice, changes: Collectio
     if not {"debtor_name", "debtor_company", "debtor_external_id"}.intersection(changes):
         return None
     kept = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone")
-    values = {name: getattr(invoice, name) for name in kept if name not in changes}
-    return new._replace(**values, **({} if "debtor_external_id" in changes else {"debtor_external_id": ""}))
+    values: dict[str, Any] = {name: getattr(invoice, name) for name in kept if name not in changes}
+    if "debtor_external_id" not in changes:
+        values["debtor_external_id"] = ""
+    return new._replace(**values)
 
 
 def _folded(name: str, value: Any) -> Any:

@@ -17,7 +17,12 @@ HEAD = "invoice_number,debtor_name,debtor_email,amount,due_date"
 
 
 def known(**given: Any) -> Invoice:
-    values = {"invoice_number": "K-1", "debtor_name": "Omar", "debtor_email": "o@x.example", "amount": 100}
+    values: dict[str, Any] = {
+        "invoice_number": "K-1",
+        "debtor_name": "Omar",
+        "debtor_email": "o@x.example",
+        "amount": 100,
+    }
     return make.invoice(make.account(), **(values | {"due_in": 30} | given))
 
 
@@ -47,7 +52,8 @@ def test_every_amendable_field_is_shown_and_amended() -> None:
     confirmed(file)
     made = make.again(invoice)
     assert (made.debtor_name, made.debtor_company, made.debtor_email) == ("Omar Said", "Wadi LLC", "new@x.example")
-    assert (made.amount, made.debtor_phone, made.language, made.notes) == (120, "+971501234567", "ar", "call first")
+    assert (made.debtor_phone, made.language, made.notes) == ("+971501234567", "ar", "call first")
+    assert made.amount == 120
     assert (made.purchase_order, made.payment_url, made.tags) == ("PO-7", "https://pay.example/1", ["vip", "dubai"])
     assert (made.external_id, made.debtor.external_ids.get().external_id) == ("ERP-1", "C-9")
     assert "invoice.amended" in make.events_of(invoice.account)
@@ -64,7 +70,7 @@ def test_an_amount_below_what_is_paid_leaves_credit() -> None:
     assert file.rows.get().reason == "AED 10.00 more than is owed: the debtor's credit."
     confirmed(file)
     made = make.again(invoice)
-    assert (made.status, made.amount, made.amount_paid) == ("paid", 50, 50)
+    assert (made.status, made.amount, made.amount_paid) == ("paid", Decimal(50), Decimal(50))
 
 
 def test_a_cancelled_number_is_refused_and_stays_cancelled() -> None:
@@ -83,7 +89,8 @@ def test_an_older_row_of_the_source_is_refused() -> None:
     column = ",source_updated_at"
     confirmed(upload(invoice, column, ",2026-03-02 10:00:00", amount="110"))
     made = make.again(invoice)
-    assert (made.amount, made.source_updated_at) == (110, dt.datetime(2026, 3, 2, 10, tzinfo=invoice.account.zone))
+    assert made.amount == 110
+    assert made.source_updated_at == dt.datetime(2026, 3, 2, 10, tzinfo=invoice.account.zone)
     file = upload(made, column, ",2026-03-02 09:59:59", amount="90")
     assert (outcomes(file), "must not be older" in file.rows.get().reason) == (["refused"], True)
     assert outcomes(upload(made, column, ",2026-03-02 10:00:00")) == ["unchanged"]
