@@ -83,7 +83,7 @@ def move_due_date(
 
 def check_due_date(invoice: Invoice, due_date: dt.date) -> None:
     """Raise `Refused` if the invoice can't have the due date."""
-    _check_open(invoice, "due_date")
+    check_open(invoice, "due_date")
     if due_date < invoice.issue_date:
         raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
 
@@ -112,7 +112,8 @@ def amended(
             invoice = draft.invoice
             number, external_id = invoice.invoice_number, changes.get("external_id", invoice.external_id)
             if source_updated_at:
-                _accept(invoice, source_updated_at)
+                check_source(invoice, source_updated_at)
+                invoice.source_updated_at = source_updated_at
             if reopens:
                 _reopen(draft)
             _apply(draft, changes, debtor)
@@ -154,13 +155,13 @@ def _drafted(
             yield draft, debtor
 
 
-def _accept(invoice: Invoice, source_updated_at: dt.datetime) -> None:
+def check_source(invoice: Invoice, source_updated_at: dt.datetime) -> None:
+    """Raise `Stale` if a newer change from the invoice's source has been accepted."""
     last = invoice.source_updated_at
     if last and source_updated_at < last:
         message = _("The invoice already has a change of %(last)s: source_updated_at must not be older.")
         shown = last.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
         raise Stale("source_updated_at", "stale", message % {"last": shown})
-    invoice.source_updated_at = source_updated_at
 
 
 def _reopen(draft: Draft) -> None:
@@ -210,7 +211,7 @@ def _apply(draft: Draft, changes: Mapping[str, Any], debtor: Debtor | None) -> N
     moves = debtor is not None and debtor.pk != invoice.debtor_id
     if not new and not moves:
         return
-    _check_open(invoice, next(iter(new), "debtor_external_id"))
+    check_open(invoice, next(iter(new), "debtor_external_id"))
     due_before = invoice.due_date
     for name, value in new.items():
         setattr(invoice, name, value)
@@ -228,7 +229,8 @@ def _apply(draft: Draft, changes: Mapping[str, Any], debtor: Debtor | None) -> N
     draft.derive()
 
 
-def _check_open(invoice: Invoice, field: str) -> None:
+def check_open(invoice: Invoice, field: str) -> None:
+    """Raise `Refused` if the invoice is closed, so that the field can't be amended."""
     if invoice.is_open:
         return
     if field == "due_date":

@@ -31,7 +31,7 @@ def apply(account: Account, debtor: Debtor, actor: Actor, *, except_for: Collect
 
     The caller holds the debtor's lock. Return True if an invoice was paid.
     """
-    if not _settings(account=account.pk):
+    if not is_on(account):
         return False
     debtor.account = account
     paid = [
@@ -40,6 +40,11 @@ def apply(account: Account, debtor: Debtor, actor: Actor, *, except_for: Collect
         for currency, amount in sorted(credits.credit_of_party(party).items())
     ]
     return any(paid)
+
+
+def is_on(account: Account) -> bool:
+    """Return True if the account wants credit to pay open invoices by itself."""
+    return bool(_settings(account=account.pk))
 
 
 def _apply(

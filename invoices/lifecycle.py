@@ -28,6 +28,8 @@ from invoices.amending import (
     amend,
     amended,
     check_due_date,
+    check_open,
+    check_source,
     enter_schedule,
     move_due_date,
 )
@@ -65,7 +67,9 @@ __all__ = [
     "amend",
     "check_due_date",
     "check_new",
+    "check_open",
     "check_payment",
+    "check_source",
     "create",
     "create_many",
     "move_due_date",

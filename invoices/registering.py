@@ -185,6 +185,8 @@ def _finish(account: Account, made: Sequence[tuple[Invoice, NewInvoice]], actor:
             paid_at = min(invoice.issue_date, today)
             receipts.receive(invoice, new.amount_paid, invoice.amount_paid, paid_at=paid_at, method=receipts.OPENING)
     signals.invoices_created.send(Invoice, invoices=[invoice for invoice, _new in made], actor=actor)
+    if not automatic_credit.is_on(account):
+        return
     theirs: dict[uuid.UUID, list[Invoice]] = {}
     for invoice, _new in made:
         theirs.setdefault(invoice.debtor_id, []).append(invoice)

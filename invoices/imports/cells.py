@@ -91,6 +91,27 @@ def date(text: str, order: str, conflict: str = "") -> str:
     return plain
 
 
+def moment(text: str, zone: dt.tzinfo, order: str, conflict: str = "") -> str:
+    """Return a date with or without a time of day as RFC 3339. Without an offset, it is in the time zone."""
+    if len(text) > MAX_LENGTH or re.search(r"\d[Tt ]\d{1,2}:\d{2}.*([Zz]|[+-]\d{2}:\d{2})$", text, re.ASCII):
+        return text.replace(" ", "T", 1) if len(text) <= MAX_LENGTH else text
+    plain = latin(text)
+    day = date(text, order, conflict)
+    clock = re.search(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d{1,9})?(?: ?([AaPp])[Mm])?$", plain, re.ASCII)
+    hour, minute, second = (int(part or 0) for part in clock.groups()[:3]) if clock else (0, 0, 0)
+    if clock and clock[4]:
+        hour = hour % 12 + (12 if clock[4] in "Pp" else 0)
+    try:
+        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(hour, minute, second), zone).isoformat()
+    except ValueError:
+        return text
+
+
+def tags(text: str) -> list[str]:
+    """Return the tags of a cell, which are separated by commas, semicolons or line breaks."""
+    return [tag for tag in map(str.strip, re.split(r"[,;،؛|\n]", text)) if tag]
+
+
 def phone(text: str, country: str) -> str:
     """Return a phone number with the plus sign that spreadsheets remove from a number with country code."""
     if len(text) > MAX_LENGTH:

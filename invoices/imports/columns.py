@@ -91,6 +91,20 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Invoices are imported; credit notes, payments and bills are refused."),
         ),
         Column("notes", _("Notes"), _("For you; debtors don't see them.")),
+        Column("purchase_order", _("Purchase order"), _("The debtor's number of the order.")),
+        Column("payment_url", _("Payment link"), _("An address that begins with https://, for paying this invoice.")),
+        Column("tags", _("Tags"), _("Separated by commas.")),
+        Column("external_id", _("External ID"), _("The invoice's id in your accounting system.")),
+        Column(
+            "debtor_external_id",
+            _("Debtor's external ID"),
+            _("The debtor's id in your accounting system. It decides whose invoice it is."),
+        ),
+        Column(
+            "source_updated_at",
+            _("Changed in the source"),
+            _("Date and time of the last change in your accounting system. An older row than the last one is refused."),
+        ),
     ),
     Kind.PAYMENTS: (
         Column("invoice_number", _("Invoice number"), _("The number of the paid invoice."), is_required=True),

@@ -6,15 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from inflow.accounts.actors import Actor
 from inflow.languages import choice_label
-from invoices import lifecycle, money
+from invoices import lifecycle, money, receipts
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtors
-from invoices.imports import amounts, cells, columns, existing_payments, external_state
+from invoices.imports import amendments, amounts, cells, columns, existing_payments, external_state
 from invoices.imports.errors import RowRefused
 from invoices.imports.external_state import ClosedAs, ExternalState
 from invoices.imports.rows import NORMALISED, Plan, RowPlanner
@@ -25,9 +23,6 @@ from invoices.models.imports import Import, ImportRow, Outcome
 RECORD_PAYMENT, CANCEL, WRITE_OFF = "record_payment", "cancel", "write_off"
 # Fields that describe the invoice's state in the other program. The API does not accept them.
 _STATE_FIELDS = ("balance", "amount_credited", "status", "payment_status", "document_type", columns.BOOKS_AMOUNT)
-_DEBTOR_FIELDS = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone")
-# Fields of an existing invoice that an import must not change.
-_FIXED_FIELDS = (*_DEBTOR_FIELDS, "amount", "currency", "issue_date", "language")
 
 
 class InvoicePlanner(RowPlanner):
@@ -36,6 +31,7 @@ class InvoicePlanner(RowPlanner):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         self.opening: dict[uuid.UUID, Decimal] = existing_payments.opening_payments(self.invoices.values())
+        self.external_ids = amendments.external_ids(self.invoices.values())
         self.debtors: dict[tuple[str, ...], uuid.UUID] = {}
 
     def plan(self, texts: dict[str, str]) -> Plan:
@@ -63,9 +59,11 @@ class InvoicePlanner(RowPlanner):
 
     def _data(
         self, texts: Mapping[str, str], invoice: Invoice | None, currency: str, state: ExternalState
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
         """Return the invoice in the format of the API."""
-        data = {name: text for name, text in texts.items() if name not in _STATE_FIELDS} | {"currency": currency}
+        data: dict[str, Any] = {name: text for name, text in texts.items() if name not in _STATE_FIELDS} | {
+            "currency": currency
+        }
         if state.amount is not None:
             if state.amount == 0 and invoice is None:
                 raise RowRefused(_("%(field)s is 0: there is nothing to collect.") % {"field": self.labels["amount"]})
@@ -83,6 +81,10 @@ class InvoicePlanner(RowPlanner):
             data["debtor_phone"] = cells.phone(data["debtor_phone"], self.account.country)
         if "language" in data:
             data["language"] = cells.language(data["language"])
+        if "tags" in data:
+            data["tags"] = cells.tags(data["tags"])
+        if "source_updated_at" in data:
+            data["source_updated_at"] = self.moment(data["source_updated_at"])
         return {name: text for name, text in data.items() if text}
 
     def _amounts(self, state: ExternalState) -> dict[str, str]:
@@ -169,26 +171,35 @@ class InvoicePlanner(RowPlanner):
         return Plan(
             Outcome.NEW,
             " ".join(notes),
-            debtor=lambda: self._debtor_of(new),
-            do=lambda actor: lifecycle.create(self.account, new, actor),
+            debtors=lambda: [self._debtor_of(new)],
+            new=new,
         )
 
     def _debtor_of(self, new: lifecycle.NewInvoice) -> uuid.UUID:
-        identity = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone
+        identity = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone, new.debtor_external_id
         if identity not in self.debtors:
-            name, company, email, phone = identity
-            debtor = debtors.get_or_create(self.account, name=name, company=company, email=email, phone=phone)
+            name, company, email, phone, external_id = identity
+            debtor = debtors.get_or_create(
+                self.account, name=name, company=company, email=email, phone=phone, external_id=external_id
+            )
             self.debtors[identity] = debtor.pk
         return self.debtors[identity]
 
     def _compare(
         self, invoice: Invoice, new: lifecycle.NewInvoice, texts: Mapping[str, str], state: ExternalState
     ) -> Plan:
-        for name in _FIXED_FIELDS:
-            self._refuse_other(name, getattr(invoice, name), getattr(new, name), texts)
-        remark = ""
+        if invoice.cancelled_at:
+            message = _("Invoice %(number)s is cancelled. An import does not reopen it.")
+            raise RowRefused(message % {"number": invoice.invoice_number})
+        if new.currency != invoice.currency:
+            message = _("The currency of invoice %(number)s is %(currency)s and can't be changed.")
+            raise RowRefused(message % {"number": invoice.invoice_number, "currency": invoice.currency})
+        changes = amendments.changes_of(invoice, new, texts, self.external_ids.get(invoice.debtor_id, []))
+        covered = invoice.amount_paid + invoice.amount_credited
+        left = max(new.amount - covered, Decimal(0))
+        notes = []
         if state.balance is not None:
-            if state.balance > invoice.amount:
+            if state.balance > new.amount:
                 raise RowRefused(
                     _("%(left)s is outstanding in the file, more than the invoice's amount here, %(amount)s.")
                     % {
@@ -196,14 +207,26 @@ class InvoicePlanner(RowPlanner):
                         "amount": money.display(invoice.amount, invoice.currency),
                     }
                 )
-            if "balance" in texts and invoice.is_open and state.balance < invoice.balance:
-                return self._propose_payment(invoice, state.balance)
-            if invoice.is_open and state.balance > invoice.balance:
-                more = money.display(state.balance - invoice.balance, invoice.currency)
-                remark = _("%(more)s more is paid here than in the file.") % {"more": more}
+            if "balance" in texts and invoice.is_open and state.balance < left:
+                if "amount" not in changes:
+                    return self._propose_payment(invoice, state.balance)
+                message = _(
+                    "Then %(left)s is outstanding in the file and %(here)s here. Upload the file again to record the"
+                    " payment."
+                )
+                shown = {"left": state.balance, "here": left}
+                notes.append(message % {name: money.display(each, invoice.currency) for name, each in shown.items()})
+            if invoice.is_open and state.balance > left:
+                more = money.display(state.balance - left, invoice.currency)
+                notes.append(_("%(more)s more is paid here than in the file.") % {"more": more})
         if "amount_paid" in texts and "balance" not in texts:
             self._refuse_other_payment(invoice, new.amount_paid, texts["amount_paid"])
-        return self._changes(invoice, new, texts, remark)
+        if "amount" in changes and new.amount < covered:
+            over = money.display(covered - new.amount, invoice.currency)
+            notes.insert(0, _("%(amount)s more than is owed: the debtor's credit.") % {"amount": over})
+        if "due_date" in changes and (new.due_date - invoice.due_date).days >= lifecycle.NEW_ROUND_DAYS:
+            notes.insert(0, _("The reminder schedule starts again."))
+        return self._amended(invoice, new, changes, " ".join(notes))
 
     def _refuse_other_payment(self, invoice: Invoice, paid: Decimal, text: str) -> None:
         if paid not in (invoice.amount_paid, self.opening.get(invoice.pk, Decimal(0))):
@@ -215,47 +238,27 @@ class InvoicePlanner(RowPlanner):
                 % {"now": f"{invoice.amount_paid.normalize():f}", "said": text}
             )
 
-    def _changes(self, invoice: Invoice, new: lifecycle.NewInvoice, texts: Mapping[str, str], remark: str) -> Plan:
-        changes = {}
-        if new.due_date != invoice.due_date:
-            lifecycle.check_due_date(invoice, new.due_date)
-            changes["due_date"] = [invoice.due_date.isoformat(), new.due_date.isoformat()]
-        if "notes" in texts and new.notes.split() != invoice.notes.split():
-            changes["notes"] = [invoice.notes, new.notes]
+    def _amended(self, invoice: Invoice, new: lifecycle.NewInvoice, changes: Mapping[str, Any], note: str) -> Plan:
         if not changes:
-            return Plan(Outcome.UNCHANGED, remark)
-        restarts = (new.due_date - invoice.due_date).days >= lifecycle.NEW_ROUND_DAYS
-        notes = [*([_("The reminder schedule starts again.")] if restarts else []), *([remark] if remark else [])]
+            return Plan(Outcome.UNCHANGED, note)
+
+        def debtors_of() -> set[uuid.UUID]:
+            names = amendments.debtor_names(invoice, new, changes)
+            payers = receipts.payers(invoice.pk) if "amount" in changes else set()
+            return {invoice.debtor_id, *payers, *([self._debtor_of(names)] if names else [])}
+
+        values = {name: value for name, value in changes.items() if name != "source_updated_at"}
         return Plan(
             Outcome.CHANGED,
-            " ".join(notes),
-            changes,
-            debtor=lambda: invoice.debtor_id,
-            do=lambda actor: self._change(invoice, new, changes, actor),
+            note,
+            amendments.shown(invoice, changes, self.external_ids.get(invoice.debtor_id, [])),
+            debtors=debtors_of,
+            do=lambda actor: lifecycle.amend(
+                self.account,
+                invoice.pk,
+                actor,
+                values,
+                source_updated_at=new.source_updated_at,
+                reason=self.file.file_name,
+            ),
         )
-
-    def _refuse_other(self, name: str, now: Any, new: Any, texts: Mapping[str, str]) -> None:
-        if name not in texts or now == new or _folded(name, now) == _folded(name, new):
-            return
-        raise RowRefused(
-            _("%(field)s is %(now)s here and %(said)s in the file. An import changes only due dates and notes.")
-            % {
-                "field": columns.label(self.file.kind, name),
-                "now": f"{now.normalize():f}" if isinstance(now, Decimal) else (now or "–"),
-                "said": texts[name],
-            }
-        )
-
-    def _change(self, invoice: Invoice, new: lifecycle.NewInvoice, changes: Mapping[str, Any], actor: Actor) -> None:
-        reason = self.file.file_name
-        with transaction.atomic():
-            if "due_date" in changes:
-                lifecycle.move_due_date(self.account, invoice.pk, actor, new.due_date, reason=reason)
-            if "notes" in changes:
-                lifecycle.change(self.account, invoice.pk, actor, notes=new.notes, reason=reason)
-
-
-def _folded(name: str, value: Any) -> Any:
-    """Return the value without differences in spaces and, for an email, in case."""
-    text = " ".join(value.split()) if isinstance(value, str) else value
-    return debtors.normalise_email(text) if name == "debtor_email" else text

@@ -58,7 +58,7 @@ class PaymentPlanner(RowPlanner):
             Outcome.NEW,
             _note(invoice, new["amount"]),
             read={name: data[name] for name in NORMALISED if name in data and name in texts},
-            debtor=lambda: invoice.debtor_id,
+            debtors=lambda: [invoice.debtor_id],
             do=lambda actor: lifecycle.record_payment(self.account, invoice.pk, actor, **new),
         )
 

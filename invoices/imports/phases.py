@@ -5,10 +5,12 @@ as the preview showed it; if the invoice has changed since, the row is refused.
 """
 
 import datetime as dt
+import functools
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -22,12 +24,13 @@ from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
-from invoices import workdays
+from invoices import lifecycle, workdays
 from invoices.imports import loading, planning, reading
 from invoices.imports.errors import ClaimLost, UnreadableFile
 from invoices.imports.planning import Plan
 from invoices.models import Debtor
 from invoices.models.imports import AWAITING_DECISION, IN_PROGRESS, RETENTION, Import, ImportRow, Outcome, Phase
+from invoices.registering import NewInvoice
 from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
@@ -40,6 +43,7 @@ MAX_CLAIMS = 5
 MAX_PENDING_FILES = 5
 CHECK_BATCH, APPLY_BATCH = 1_000, 200
 APPLICABLE = (Outcome.NEW, Outcome.CHANGED)
+Ready = tuple[ImportRow, Plan]
 
 
 # --- Actions of people -------------------------------------------------------------------------------------------
@@ -241,39 +245,93 @@ def _run(file: Import) -> None:
     actor = Actor(file.actor, Channel.IMPORT)
     with _writing(file):
         rows = list(file.rows.filter(outcome__in=APPLICABLE, is_applied=False).order_by("line")[:APPLY_BATCH])
-        plans = planning.plan(file, rows)
-        _lock_debtors(plans)
-        for row, plan in zip(rows, plans, strict=True):
-            _apply(row, plan, actor)
+        ready = [(row, plan) for row, plan in zip(rows, planning.plan(file, rows), strict=True) if _is_ready(row, plan)]
+        ready = _with_locked_debtors(ready)
+        _register(file.account, [(row, plan.new) for row, plan in ready if plan.new], actor)
+        for row, plan in ready:
+            if plan.do:
+                _attempt(row, functools.partial(plan.do, actor))
         _save_rows(rows)
     if not rows:
         _end(file, Phase.DONE)
 
 
-def _lock_debtors(plans: Sequence[Plan]) -> None:
-    """Lock all debtors before the first event locks the account's event counter, to prevent a deadlock."""
-    wanted = {plan.debtor() for plan in plans if plan.debtor}
-    locked = Debtor.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
-    list(locked.values_list("pk"))
-
-
-def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
+def _is_ready(row: ImportRow, plan: Plan) -> bool:
+    """Return True if the row still does what the preview showed. Otherwise store its outcome."""
     if plan.outcome in (Outcome.UNCHANGED, Outcome.REFUSED):
         row.outcome, row.reason, row.changes = plan.outcome, plan.reason, {}
     elif (plan.outcome, plan.changes) != (row.outcome, row.changes):
         _refuse(row, _("The invoice has changed since the preview. Upload the file again."))
     else:
-        assert plan.do
+        return True
+    return False
+
+
+def _with_locked_debtors(ready: Sequence[Ready]) -> list[Ready]:
+    """Lock all debtors before the first event locks the account's event counter, to prevent a deadlock.
+
+    Return the rows whose debtors are found, and refuse the others.
+    """
+    wanted: set[uuid.UUID] = set()
+    found = []
+    for row, plan in ready:
         try:
-            plan.do(actor)
-            row.is_applied = True
+            wanted.update(plan.debtors() if plan.debtors else ())
+            found.append((row, plan))
         except Refused as refusal:
             _refuse(row, refusal.message)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:  # one failing row must not stop the import
-            log.exception("import_row_failed", file=str(row.file_id), line=row.line)
-            _refuse(row, _("Something went wrong on our side. The error has been logged."))
+    locked = Debtor.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    list(locked.values_list("pk"))
+    return found
+
+
+def _register(account: Account, ready: Sequence[tuple[ImportRow, NewInvoice]], actor: Actor) -> None:
+    """Register new invoices together or, if that fails, one by one."""
+    if not ready:
+        return
+    ready = _spread(ready)
+    try:
+        with transaction.atomic():
+            results = lifecycle.create_many(account, [new for _row, new in ready], actor)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("import_batch_failed", file=str(ready[0][0].file_id), line=ready[0][0].line)
+        for row, new in ready:
+            _attempt(row, functools.partial(lifecycle.create, account, new, actor))
+        return
+    for (row, _new), result in zip(ready, results, strict=True):
+        if isinstance(result, Refused):
+            _refuse(row, result.message)
+        else:
+            row.is_applied = True
+
+
+def _spread(ready: Sequence[tuple[ImportRow, NewInvoice]]) -> list[tuple[ImportRow, NewInvoice]]:
+    """Return the first invoice of each debtor, then the second ones, and so on.
+
+    The schedule of an invoice depends on the debtor's invoices before, so each run of different debtors is one write.
+    """
+    seen = Counter[tuple[str, ...]]()
+    ranked = []
+    for row, new in ready:
+        names = new.debtor_name, new.debtor_company
+        ranked.append((seen[names], row, new))
+        seen[names] += 1
+    return [(row, new) for _rank, row, new in sorted(ranked, key=lambda each: each[0])]
+
+
+def _attempt(row: ImportRow, act: Callable[[], object]) -> None:
+    try:
+        act()
+        row.is_applied = True
+    except Refused as refusal:
+        _refuse(row, refusal.message)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # one failing row must not stop the import
+        log.exception("import_row_failed", file=str(row.file_id), line=row.line)
+        _refuse(row, _("Something went wrong on our side. The error has been logged."))
 
 
 def _refuse(row: ImportRow, reason: str) -> None:

@@ -1,8 +1,7 @@
 """Planning of rows with the API's serializers and checks, without changing anything.
 
-Unknown invoices and payments are registered. Of a known invoice, only the due date and the notes are changed; any other
-difference is refused. An invoice that is closed in the file is not registered; if it is open here, closing it is
-proposed to a person. Empty cells change nothing.
+Unknown invoices and payments are registered, and known invoices amended. An invoice that is closed in the file is not
+registered; if it is open here, closing it is proposed to a person. Empty cells change nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,10 @@
 """Base class of the planners of invoices and payments."""
 
 import datetime as dt
+import itertools
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +18,12 @@ from invoices.imports import cells, columns
 from invoices.imports.errors import RowRefused
 from invoices.models import Invoice
 from invoices.models.imports import Import, ImportRow, Outcome
+from invoices.registering import NewInvoice
 
 # Fields with many notations; the preview shows how they were understood.
 NORMALISED = (
     *("amount", "amount_paid", "balance", "amount_credited", "currency"),
-    *("issue_date", "due_date", "paid_at", "debtor_phone"),
+    *("issue_date", "due_date", "paid_at", "debtor_phone", "source_updated_at"),
 )
 
 
@@ -29,16 +31,17 @@ NORMALISED = (
 class Plan:
     """Outcome of a row if it were imported now.
 
-    `changes` holds the old and new value of each field, `read` the normalised cells. `do` imports the row; `debtor`
-    returns the id of the debtor that `do` locks.
+    `changes` holds the old and new value of each field, `read` the normalised cells. `do` imports the row; `debtors`
+    returns the ids of the debtors that `do` locks. `new` is what the row registers, together with others.
     """
 
     outcome: Outcome
     reason: str = ""
     changes: dict[str, list[str]] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
-    debtor: Callable[[], uuid.UUID] | None = None
+    debtors: Callable[[], Collection[uuid.UUID]] | None = None
     do: Callable[[Actor], object] | None = None
+    new: NewInvoice | None = None
 
 
 class RowPlanner(ABC):
@@ -62,7 +65,13 @@ class RowPlanner(ABC):
         survey = self.file.survey
         return cells.date(text, survey.get("date_order", self.file.date_order), survey.get("date_conflict", ""))
 
-    def checked(self, serializer: type[StrictSerializer], data: Mapping[str, str]) -> dict[str, Any]:
+    def moment(self, text: str) -> str:
+        """Return a cell with a date and perhaps a time in the API's format, by default in the account's time zone."""
+        survey = self.file.survey
+        order, conflict = survey.get("date_order", self.file.date_order), survey.get("date_conflict", "")
+        return cells.moment(text, self.account.zone, order, conflict)
+
+    def checked(self, serializer: type[StrictSerializer], data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the validated data. Raise `RowRefused` with the serializer's errors."""
         try:
             return serializer.checked(data, account=self.account)
@@ -72,6 +81,6 @@ class RowPlanner(ABC):
                 " ".join(
                     _("%(field)s: %(message)s") % {"field": columns.label(self.file.kind, name), "message": error}
                     for name, errors in details.items()
-                    for error in errors
+                    for error in (itertools.chain(*errors.values()) if isinstance(errors, dict) else errors)
                 )
             ) from refusal

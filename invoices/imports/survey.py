@@ -21,7 +21,7 @@ from invoices.models.imports import DateOrder
 # Words in headings of money, status and currency: whole words, and parts of words.
 _WHOLE_WORDS = frozenset(TABLE["financial_words"].split())
 _PARTS_OF_WORDS: list[str] = TABLE["financial_parts"].split()
-_DATE_COLUMNS = ("issue_date", "due_date", "paid_at")
+_DATE_COLUMNS = ("issue_date", "due_date", "paid_at", "source_updated_at")
 _DATE_WORDS = ("date", "تاريخ")
 # Fields whose headings may mean something else.
 _AMBIGUOUS = ("document_type", "amount_paid")

@@ -113,17 +113,12 @@ def test_what_was_understood_is_shown_and_the_refused_rows_leave_as_they_stood(o
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ("debtor_name", "Somebody else"),
-        ("debtor_email", "other@falcon.example"),
-        ("amount", "24999"),
         ("currency", "USD"),
-        ("issue_date", "2025-01-02"),
         ("amount_paid", "1"),
         ("due_date", "2024-12-31"),
-        ("debtor_phone", "+971501234567"),
     ],
 )
-def test_of_a_known_invoice_nothing_but_due_date_and_notes_is_changed(field: str, said: str, own: World) -> None:
+def test_what_an_import_cannot_change_of_a_known_invoice_is_refused(field: str, said: str, own: World) -> None:
     row = {"invoice_number": "Falcon-1", "debtor_name": "Debtor of Falcon", "amount": "25000"}
     row |= {"due_date": "2025-01-31", "issue_date": "2025-01-01", field: said}
     client = own.logged_in(Role.MANAGER)
