@@ -19,6 +19,8 @@ DOCUMENTED = {
     "_db": "Django's Managers, in a manager of one's own",
     "_exit": "Python's os",
     "_replace": "Python's namedtuple",
+    "_asdict": "Python's namedtuple",
+    "_fields": "Python's namedtuple",
 }
 # (file, name) and why there is no other way.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
