@@ -19,6 +19,7 @@ from invoices import lifecycle
 from invoices.documents import documents
 from invoices.models import Contact, Debtor, Invoice
 from tests import files, make
+from tests.communications.test_copies import after_first, states
 from tests.mailserver import MailServer
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +235,15 @@ def test_each_copy_has_the_document(mail: MailServer, account: Account) -> None:
     assert len(mail.mails) == 3
     for sent in mail.mails:
         assert attached(sent) == [("INV-7.pdf", "application/pdf", data)]
+
+
+def test_no_copy_has_a_document_that_was_replaced_meanwhile(
+    mail: MailServer, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reminder = due(account, invoice_number="INV-7")
+    Contact.objects.create(account=account, debtor=reminder.invoice.debtor, email="books@gulftrading.example")
+    data = attach(reminder.invoice, "that of another party")
+    after_first(monkeypatch, lambda: attach(reminder.invoice, "the right one"))
+    assert sender.send_due() == 1
+    assert [attached(sent) for sent in mail.mails] == [[("INV-7.pdf", "application/pdf", data)]]
+    assert list(states().values()) == ["sent", "cancelled"]
