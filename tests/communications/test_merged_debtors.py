@@ -140,7 +140,7 @@ def test_one_reader_who_gets_a_copy_is_limited_too(account: Account, mail: MailS
 
 def test_an_undone_payment_of_a_merged_debtor_is_on_no_statement_of_the_other(account: Account) -> None:
     alpha, beta = late(account, "Alpha LLC", "ALPHA-1"), late(account, "Beta LLC", "BETA-1")
-    paid = {"currency": "AED", "paid_at": account.today(), "reference": "SECRET-OF-ALPHA"}
+    paid: dict[str, Any] = {"currency": "AED", "paid_at": account.today(), "reference": "SECRET-OF-ALPHA"}
     receipt = ledger.record_receipt(account, make.STAFF, debtor_id=alpha.debtor_id, amount=Decimal(50), **paid)
     merging.merge(account, alpha.debtor_id, beta.debtor_id, make.STAFF)
     ledger.void_payment(account, receipt.pk, make.STAFF)
