@@ -94,7 +94,7 @@ def _change(case: Case) -> str:
 
 
 def _problem_of(case: Case, copy: Copy) -> str:
-    """Return the reason why this copy may not be sent: its address, or a text that would be different now."""
+    """Return the reason why this copy may not be sent: its address, or a text or document that would differ now."""
     for row in case.due:
         if copy.recipient not in {recipient.address for recipient in case.recipients(row)}:
             return "no_recipient"
@@ -102,7 +102,8 @@ def _problem_of(case: Case, copy: Copy) -> str:
     invoices = listing.listed(case.account, first, case.invoices.values())
     message = gate.render(case, [_unwritten(row) for row in case.due], invoices, credit, copy.language, copy)
     is_same = message.subject == copy.subject and _without_links(message.text) == _without_links(copy.body)
-    return "" if is_same else "changed"
+    has_same_documents = list(message.attachments) == first.attachments
+    return "" if is_same and has_same_documents else "changed"
 
 
 def _unwritten(row: Communication) -> Communication:

@@ -91,9 +91,9 @@ def claim(
         if not passing:
             return []
         passing = listing.combinable(case.account, passing)
-        has_one_reader = passing[0].recipient in case.facts.one_reader_addresses
-        if has_one_reader:
-            limits.lock_address(case.account.pk, passing[0].recipient)
+        read_by_one = case.facts.read_by_one(passing[0].invoice, passing[0])
+        for address in read_by_one:
+            limits.lock_address(case.account.pk, address)
         if blocked := _blocked(case, passing, unavailable):
             _postpone_all(case, passing, *blocked)
             return []
@@ -135,8 +135,8 @@ def claim(
         batch.flush()
         if passing[0].kind not in limits.UNCOUNTED:
             _reschedule_others(case, passing)
-            if has_one_reader:
-                replanning.address_contacted(case.account, case.debtor, passing[0].recipient)
+            for address in read_by_one:
+                replanning.address_contacted(case.account, case.debtor, address)
     return passing
 
 

@@ -55,8 +55,9 @@ def reschedule(account: Account, message_id: uuid.UUID) -> None:
         for invoice_id in list(rows.values_list("invoice_id", flat=True)):
             invoice = lock(account, invoice_id)
             for row in rows.filter(invoice=invoice_id).select_for_update():
-                row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
-                row.save(update_fields=["status", "sent_at", "claimed_at"])
+                row.status, row.sent_at, row.claimed_at, row.invoice = State.SCHEDULED, None, None, invoice
+                row.follow_invoice()
+                row.save(update_fields=["status", "sent_at", "claimed_at", "debtor", "message_id"])
                 if row.step is not None:
                     lifecycle.update_schedule(invoice, next_check_at=None, next_contact_at=row.scheduled_for)
 

@@ -29,6 +29,7 @@ RETRY_DELAYS_AFTER_BOUNCE = (dt.timedelta(hours=4), dt.timedelta(hours=24), dt.t
 MAX_DAYS = 3
 _RESET_FIELDS = [
     *("status", "sent_at", "claimed_at", "amount", "asked", "subject", "body", "html", "provider_id", "has_copies"),
+    *("debtor", "message_id"),
 ]
 
 
@@ -105,6 +106,7 @@ def _reset(row: Communication) -> None:
     row.amount = row.asked = None
     row.subject, row.body, row.html, row.provider_id = row.own_subject, row.own_body, "", ""
     row.has_copies = False
+    row.follow_invoice()
 
 
 def plan_next_attempt(rows: Sequence[Communication], refusal: Refusal) -> None:

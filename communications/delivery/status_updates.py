@@ -114,24 +114,27 @@ def _reschedule_others(rows: Sequence[Communication]) -> None:
 
 
 def _lock_rows(condition: Q) -> list[Communication]:
-    """Lock and return the rows of one message, in the gate's order: debtor, invoices, messages.
+    """Lock and return the rows of one message, in the gate's order: debtors, invoices, messages.
 
-    The rows are sorted by `holding.SEND_ORDER`: the highest step first, then the oldest invoice.
+    The rows are sorted by `holding.SEND_ORDER`: the highest step first, then the oldest invoice. An invoice that has
+    moved to another debtor since has its new debtor, for whom further attempts are planned.
     """
-    debtors = Communication.objects.filter(condition).order_by().values("debtor_id")
+    known = Communication.objects.filter(condition).order_by()
+    theirs = Q(pk__in=known.values("debtor_id")) | Q(pk__in=known.values("invoice__debtor_id"))
     locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).select_related("account__collection")
-    debtor = locked.filter(pk__in=debtors).first()
-    if debtor is None:
-        return []
-    rows = Communication.objects.filter(condition, debtor=debtor)
-    concerned = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"))
+    debtors = {debtor.pk: debtor for debtor in locked.filter(theirs).order_by("id")}
+    rows = Communication.objects.filter(condition, debtor__in=debtors)
+    concerned = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"), debtor__in=debtors)
     invoices = {invoice.pk: invoice for invoice in concerned.select_for_update(no_key=True).order_by("id")}
     found = list(rows.select_for_update(of=("self",)).order_by(*holding.SEND_ORDER))
-    if not found and Communication.objects.filter(condition).exists():
-        return _lock_rows(condition)  # while it waited, the debtor was merged into another one
+    is_missed = any(row.invoice_id not in invoices for row in found) if found else known.exists()
+    if is_missed:
+        return _lock_rows(condition)  # while it waited, the debtor was merged into another one, or an invoice moved
     for row in found:
-        row.invoice, row.account = invoices[row.invoice_id], debtor.account
-        row.invoice.account, row.invoice.debtor = debtor.account, debtor
+        row.invoice = invoices[row.invoice_id]
+        debtor = debtors[row.invoice.debtor_id]
+        row.account = row.invoice.account = debtor.account
+        row.invoice.debtor = debtor
     return found
 
 

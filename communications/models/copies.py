@@ -82,4 +82,5 @@ class Copy(models.Model):
             html=self.html,
             amount=row.amount,
             asked=row.asked,
+            attachments=row.attachments,
         )

@@ -128,3 +128,8 @@ class Communication(models.Model):
 
     def __str__(self) -> str:
         return _("%(kind)s to %(recipient)s") % {"kind": self.get_kind_display(), "recipient": self.recipient}
+
+    def follow_invoice(self) -> None:
+        """File a message that goes back to its gate under the debtor to whom its invoice moved meanwhile."""
+        if self.debtor_id != self.invoice.debtor_id:
+            self.debtor, self.message_id = self.invoice.debtor, uuid.uuid4()

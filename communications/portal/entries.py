@@ -94,8 +94,11 @@ def _payments(party: DebtorParty) -> Iterator[tuple[str, Entry]]:
     paid = _shares(party, "receipt")
     credit = dict(ledger.unapplied_of(party).exclude(receipt=None).values_list("pk", "unallocated"))
     own = Q(invoice__in=party.invoices) | Q(pk__in=credit)
-    if debtor_parties.has_debtors_name(party):
-        own |= Q(debtor=party.debtor, invoice=None)
+    on_none = Q(debtor=party.debtor, invoice=None)
+    if party.is_only:
+        own |= on_none
+    else:  # what came from a merged debtor is its party's
+        own |= on_none & Q(receipt__party__in={*party.keys, *([""] if debtor_parties.has_debtors_name(party) else [])})
     payments = list(Payment.objects.filter(own | Q(receipt__in=paid)).order_by())
     recorded = _recorded([each.receipt_id for each in payments if each.status != ReceiptStatus.STANDING])
     for payment in payments:

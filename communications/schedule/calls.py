@@ -8,8 +8,10 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import account_scope
 from invoices import timeline
+from invoices.debtors import aliases
 from invoices.errors import NotFound
 from invoices.models import OPEN, Debtor, Invoice
+from invoices.writing import lock
 
 
 def log(
@@ -26,14 +28,7 @@ def log(
     A call in which somebody was reached counts as a contact. Raise `NotFound`.
     """
     with account_scope(account):
-        if invoice_id:
-            owner = Invoice.objects.for_account(account).filter(pk=invoice_id).values("debtor_id")
-        else:
-            owner = Debtor.objects.for_account(account).filter(pk=debtor_id).values("pk")
-        debtor = Debtor.objects.select_for_update(no_key=True).filter(pk__in=owner).first()
-        if debtor is None:
-            raise NotFound
-        debtor.account = account
+        debtor = lock(account, invoice_id).debtor if invoice_id else _locked(account, debtor_id)
         concerned = Invoice.objects.filter(debtor=debtor)
         concerned = concerned.filter(pk=invoice_id) if invoice_id else concerned.filter(status__in=OPEN)
         invoices = list(concerned.select_for_update(no_key=True).order_by("id"))
@@ -58,3 +53,12 @@ def log(
         if outcome == CallOutcome.REACHED:
             replanning.contacts_changed(account, debtor)
     return call
+
+
+def _locked(account: Account, debtor_id: uuid.UUID | None) -> Debtor:
+    if debtor_id is None:
+        raise NotFound
+    try:
+        return aliases.lock(account, debtor_id)
+    except Debtor.DoesNotExist as error:
+        raise NotFound from error

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from django.utils.translation import gettext_lazy as _lazy
 
+from communications.contacts import addresses, further
 from communications.contacts.further import Entry
 from communications.content import demand
 from communications.delivery import listing
@@ -238,15 +239,26 @@ class Facts:
         return frozenset(readers.order_by().values_list("address", flat=True))
 
     def contacts_for(self, invoice: Invoice, row: Communication) -> Sequence[dt.datetime]:
-        """Return the contacts that limit a message: the debtor's, and those at its address if that has one reader."""
-        if not self.one_reader_addresses:
+        """Return the contacts that limit a message: the debtor's, and those at its addresses that have one reader."""
+        concerned = self.read_by_one(invoice, row)
+        if not concerned:
             return self.contacts
-        own = (invoice_contacts.address_of(invoice, kind, self.corrections) for kind in ContactKind.values)
-        concerned = self.one_reader_addresses & {row.recipient} if row.recipient else self.one_reader_addresses & {*own}
         found = [limits.contacts_at(self.account.pk, each, self.now, self.rules) for each in concerned]
         # A message that left while this transaction waited for the address counts as sent now.
         others = {min(moment, self.now) for moments in found for moment in moments}
         return sorted({*self.contacts, *others})
+
+    def read_by_one(self, invoice: Invoice, row: Communication) -> list[str]:
+        """Return the addresses of a message, also those of its copies, that one person reads for several debtors."""
+        if not self.one_reader_addresses:
+            return []
+        kinds = [addresses.kind_of(row.channel)] if row.recipient else ContactKind.values
+        own = {invoice_contacts.address_of(invoice, kind, self.corrections) for kind in kinds}
+        found = {row.recipient} if row.recipient else own
+        for kind in kinds:
+            found |= further.of_invoice(invoice, row.kind, kind, self.corrections).keys()
+            found |= further.of_debtor(invoice, self.entries, row.kind, kind).keys()
+        return sorted(self.one_reader_addresses & found)
 
     def place(self, invoice: Invoice) -> Place:
         rules, read = self.rules, self._read
@@ -292,7 +304,7 @@ def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datet
 
 def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Iterable[Hold]:
     if row.kind in _NO_REMINDERS:
-        if not one_off.is_by_person(row) and (held := answer_hold(facts, invoice)):
+        if held := _unseen_answer(facts, invoice, row):
             yield held
         if not one_off.is_by_person(row) and facts.is_escalated:
             yield _escalation_hold(moment)
@@ -304,11 +316,11 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
     if invoice.status == Status.ON_HOLD and row.kind != Kind.PROMISE_FOLLOWUP and not one_off.is_from_case_owner(row):
         assert invoice.hold_until is not None
         yield Hold("hold", beginning(facts.account, invoice.hold_until + _DAY))
-    if not one_off.is_by_person(row):
-        if held := answer_hold(facts, invoice):
-            yield held
-        if facts.is_escalated or invoice.escalation_level >= escalations.MAX_LEVEL:
-            yield _escalation_hold(moment)
+    if held := _unseen_answer(facts, invoice, row):
+        yield held
+    is_escalated = facts.is_escalated or invoice.escalation_level >= escalations.MAX_LEVEL
+    if is_escalated and not one_off.is_by_person(row):
+        yield _escalation_hold(moment)
     if until := facts.reopened_until(invoice):
         yield Hold("reopened", until)
     today = moment.astimezone(facts.account.zone).date()
@@ -368,6 +380,15 @@ def dispute_since(invoice: Invoice) -> dt.datetime:
 def dispute_escalates_at(invoice: Invoice) -> dt.datetime:
     """Return the end of the dispute's 30 days. They are suspended while the invoice is paid."""
     return dispute_since(invoice) + DISPUTE_ESCALATES_AFTER + (invoice.dispute_paused or dt.timedelta())
+
+
+def _unseen_answer(facts: Facts, invoice: Invoice, row: Communication) -> Hold | None:
+    """Return the hold of an unhandled reply, unless the sender of the message could see it."""
+    planned_at = row.not_before if facts.account.clock else row.created_at
+    answered_at = facts.debtor.answered_at
+    if one_off.is_by_person(row) and planned_at and answered_at and answered_at <= planned_at:
+        return None
+    return answer_hold(facts, invoice)
 
 
 def answer_hold(facts: Facts, invoice: Invoice) -> Hold | None:

@@ -64,7 +64,7 @@ WHERE debtor_id = %(debtor)s AND at > %(since)s AND outcome = 'reached'
 """,
 )
 _CONTACTS = " UNION ".join(_SOURCES)
-# By way of the debtors that have the address, for which there is an index.
+# By way of the debtors that have the address, for which there are indexes, and by the copies of messages.
 _AT_ADDRESS = f"""
 SELECT message_id, sent_at FROM communications_communication
 WHERE recipient = %(address)s AND sent_at > %(since)s AND status IN ({_CONTACTED}) AND kind NOT IN ({_UNCOUNTED})
@@ -72,7 +72,15 @@ WHERE recipient = %(address)s AND sent_at > %(since)s AND status IN ({_CONTACTED
     SELECT debtor_id FROM invoices_debtoridentity WHERE account_id = %(account)s AND email = %(address)s
     UNION SELECT debtor_id FROM invoices_debtoridentity WHERE account_id = %(account)s AND phone = %(address)s
     UNION SELECT debtor_id FROM invoices_contactcorrection WHERE account_id = %(account)s AND new = %(address)s
+    UNION SELECT debtor_id FROM invoices_contact WHERE account_id = %(account)s AND email = %(address)s
+      AND email <> ''
+    UNION SELECT debtor_id FROM invoices_contact WHERE account_id = %(account)s AND phone = %(address)s
+      AND phone <> ''
   )
+UNION SELECT one.message_id, one.sent_at FROM communications_copy one
+JOIN communications_communication message ON message.message_id = one.message_id
+WHERE one.account_id = %(account)s AND one.recipient = %(address)s AND one.sent_at > %(since)s
+  AND one.status IN ({_CONTACTED}) AND kind NOT IN ({_UNCOUNTED})
 """  # noqa: S608
 
 

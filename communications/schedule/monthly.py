@@ -84,7 +84,8 @@ def _plan_party(party: DebtorParty, month: dt.date) -> bool:
     key = min(party.keys)
     if chosen.missing or planned.filter(invoice__in=party.invoices).exists():
         return False
-    if MonthlyStatement.objects.filter(debtor=debtor, party=key, month=month).exists():
+    # Its key may have been another one when less was known of its spellings.
+    if MonthlyStatement.objects.filter(debtor=debtor, party__in=party.keys, month=month).exists():
         return False
     MonthlyStatement.objects.bulk_create(
         [MonthlyStatement(account=debtor.account, debtor=debtor, party=key, month=month)]

@@ -60,7 +60,8 @@ def _concerned(*, debtor: uuid.UUID, before: dt.datetime | None, exclude: Sequen
 
 @compiled
 def _planned(*, debtor: uuid.UUID) -> QuerySet[Communication]:
-    return Communication.objects.filter(debtor=debtor, status__in=PENDING).order_by("kind", "try_number")
+    """Return what is planned for the debtor's invoices, also what is being sent to one whom an invoice has left."""
+    return Communication.objects.filter(invoice__debtor=debtor, status__in=PENDING).order_by("kind", "try_number")
 
 
 def contacts_changed(account: Account, debtor: Debtor, *, exclude: Collection[uuid.UUID] = ()) -> None:

@@ -165,13 +165,19 @@ def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
             if _dump(winner, [name]) == {name: done.after[name]}:
                 setattr(winner, name, value)
         winner.updated_at = loser.updated_at = _now()
-        winner.save(update_fields=[*done.before, "updated_at"])
+        if _have_a_party_in_common(loser, winner):
+            winner.page_key = uuid.uuid4()  # its links since the merge went to both
+        winner.save(update_fields=[*done.before, "page_key", "updated_at"])
         loser.merged_into = None
-        loser.save(update_fields=["merged_into", "updated_at"])
+        if winner.answered_at and winner.answered_at > done.merged_at:
+            loser.answered_at = winner.answered_at  # either may have replied
+        loser.save(update_fields=["merged_into", "answered_at", "updated_at"])
         done.undone_at, done.undone_by = account.now(), actor.name
         done.save(update_fields=["undone_at", "undone_by"])
         _note(invoices, loser, "merge_undone", actor, winner, loser)
         audit.record(account, actor.name, "debtor.merge_undone", english(loser)[:120], id=str(done.pk))
+        # What was planned for them since the merge follows.
+        signals.invoices_moved.send(Invoice, invoices=invoices, debtor=loser)
         for debtor in (loser, winner):
             signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
     return done
@@ -340,6 +346,15 @@ def _crossing(done: DebtorMerge) -> list[str]:
         text % {"amount": money.display(total, on.currency), "number": on.invoice_number, "source": source}
         for on, total, source in shown
     ]
+
+
+def _have_a_party_in_common(one: Debtor, other: Debtor) -> bool:
+    both = [
+        set(Invoice.objects.filter(debtor=each).order_by().values_list("party", flat=True).distinct())
+        for each in (one, other)
+    ]
+    found = debtor_parties.groups(other.account, {*both[0], *both[1]}) if all(both) else {}
+    return any(found[key] & both[1] for key in both[0] if found)
 
 
 # --- Rows --------------------------------------------------------------------------------------------------------

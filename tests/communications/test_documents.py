@@ -17,8 +17,9 @@ from communications.portal import links
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.documents import documents
-from invoices.models import Debtor, Invoice
+from invoices.models import Contact, Debtor, Invoice
 from tests import files, make
+from tests.communications.test_copies import after_first, states
 from tests.mailserver import MailServer
 
 pytestmark = pytest.mark.django_db
@@ -222,3 +223,27 @@ def test_downloads_have_a_limit(account: Account, visitor: Client, settings: Set
     url = f"{path_of(invoice)}/document/{invoice.pk}"
     answers = [visitor.get(url).status_code for _ in range(31)]
     assert answers == [200] * 30 + [429]
+
+
+def test_each_copy_has_the_document(mail: MailServer, account: Account) -> None:
+    reminder = due(account, invoice_number="INV-7")
+    debtor = reminder.invoice.debtor
+    for place, email in enumerate(("books@gulftrading.example", "cfo@gulftrading.example")):
+        Contact.objects.create(account=account, debtor=debtor, email=email, position=place)
+    data = attach(reminder.invoice)
+    assert sender.send_due() == 1
+    assert len(mail.mails) == 3
+    for sent in mail.mails:
+        assert attached(sent) == [("INV-7.pdf", "application/pdf", data)]
+
+
+def test_no_copy_has_a_document_that_was_replaced_meanwhile(
+    mail: MailServer, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reminder = due(account, invoice_number="INV-7")
+    Contact.objects.create(account=account, debtor=reminder.invoice.debtor, email="books@gulftrading.example")
+    data = attach(reminder.invoice, "that of another party")
+    after_first(monkeypatch, lambda: attach(reminder.invoice, "the right one"))
+    assert sender.send_due() == 1
+    assert [attached(sent) for sent in mail.mails] == [[("INV-7.pdf", "application/pdf", data)]]
+    assert list(states().values()) == ["sent", "cancelled"]

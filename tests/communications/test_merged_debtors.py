@@ -14,13 +14,13 @@ from django.utils import timezone
 from communications.contacts import readers
 from communications.delivery import sender
 from communications.models import Address, Communication
-from communications.portal import links, statement, texts
+from communications.portal import entries, links, statement, texts
 from communications.schedule import replanning
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle
 from invoices.debtors import debtor_parties, debtors, merging
 from invoices.errors import Refused
-from invoices.models import Debtor, DebtorMerge, Invoice, Receipt
+from invoices.models import Contact, Debtor, DebtorMerge, Invoice, Receipt
 from tests import make
 from tests.communications.test_parties_apart import MAILBOX, _tells_of_one_each, late, send_all
 from tests.mailserver import MailServer
@@ -123,6 +123,50 @@ def test_a_shared_address_has_a_limit_of_its_own_only_with_one_reader(account: A
     assert Communication.objects.get(invoice=beta).waits_for == ""
     assert sender.send(make.reminder_due(beta).pk)
     assert len(mail.mails) == 3
+
+
+def test_one_reader_who_gets_a_copy_is_limited_too(account: Account, mail: MailServer) -> None:
+    alpha, beta = late(account, "Alpha LLC", "ALPHA-1"), late(account, "Beta LLC", "BETA-1")
+    for invoice, own in ((alpha, "pay@alpha.ae"), (beta, "pay@beta.ae")):
+        Invoice.objects.filter(pk=invoice.pk).update(debtor_email=own)
+        Contact.objects.create(account=account, debtor=invoice.debtor, email=MAILBOX)
+    set_reader(account)
+    assert sender.send(make.reminder_due(make.again(alpha)).pk)
+    assert mail.recipients == ["pay@alpha.ae", MAILBOX]
+    assert not sender.send(make.reminder_due(make.again(beta)).pk)
+    assert Communication.objects.get(invoice=beta).waits_for == "cap"
+    assert len(mail.mails) == 2
+
+
+def test_an_undone_payment_of_a_merged_debtor_is_on_no_statement_of_the_other(account: Account) -> None:
+    alpha, beta = late(account, "Alpha LLC", "ALPHA-1"), late(account, "Beta LLC", "BETA-1")
+    paid: dict[str, Any] = {"currency": "AED", "paid_at": account.today(), "reference": "SECRET-OF-ALPHA"}
+    receipt = ledger.record_receipt(account, make.STAFF, debtor_id=alpha.debtor_id, amount=Decimal(50), **paid)
+    merging.merge(account, alpha.debtor_id, beta.debtor_id, make.STAFF)
+    ledger.void_payment(account, receipt.pk, make.STAFF)
+    found = {
+        str(party): [
+            entry.reference for entry in entries.of(party, dt.date(2020, 1, 1))["AED"].entries if entry.reference
+        ]
+        for party in debtor_parties.of(make.again(beta).debtor)
+    }
+    assert not any(found[name] for name in found if "Beta" in name)
+    assert all(found[name] for name in found if "Alpha" in name)
+
+
+def test_a_link_sent_while_two_of_one_name_were_merged_shows_neither_after_the_undo(
+    account: Account, visitor: Client
+) -> None:
+    given = {"debtor_name": "Ahmed Ali", "debtor_email": "one@one.example"}
+    one = late(account, "", "ONE-1", **given)
+    two = late(account, "", "TWO-1", **given | {"debtor_email": "two@two.example"})
+    assert one.debtor_id != two.debtor_id
+    done = merging.merge(account, one.debtor_id, two.debtor_id, make.STAFF)
+    sent_to_one = path_of(links.page_url_of(make.again(one), "en"))
+    assert visitor.get(sent_to_one).status_code == 200
+    merging.undo(account, done.pk, make.STAFF)
+    assert visitor.get(sent_to_one).status_code == 404
+    assert "TWO-1" in visitor.get(path_of(links.page_url_of(make.again(two), "en"))).content.decode()
 
 
 # --- At the same time --------------------------------------------------------------------------------------------

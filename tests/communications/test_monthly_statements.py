@@ -140,3 +140,29 @@ def test_by_hand_it_lists_what_is_open_with_the_pdf_attached_if_there_is_one(mon
         assert "INV-2" in shown.message.body
     arabic = manual.preview(now_of(invoice), invoice.pk, make.STAFF, MessageRequest(Kind.STATEMENT, "email", "ar"))
     assert "كشف حسابكم" in arabic.message.subject
+
+
+def test_another_spelling_of_the_party_gives_no_second_one_in_a_month() -> None:
+    account = account_at(MONDAY)
+    later(account, debtor_company="Gulf Trading LLC", debtor_email="pay@gulf.example")
+    on_day(account, 10)
+    until(account, "2026-04-12 12:00")
+    again = Account.objects.get(pk=account.pk)
+    later(again, "INV-2", debtor_company="Gulf Trading", debtor_email="pay@gulf.example")
+    assert Invoice.objects.values("debtor").distinct().count() == 1
+    on_day(again, 20)
+    until(again, "2026-04-30 12:00")
+    assert statements(account) == ["04-10"]
+
+
+def test_a_later_reply_holds_a_message_that_a_program_scheduled() -> None:
+    account = account_at("2026-04-06 20:00")
+    invoice = owing(account)
+    request = MessageRequest(Kind.MANUAL, "email", "en")
+    row = manual.schedule(now_of(invoice), invoice.pk, make.API, request, may_wait=True)
+    assert row.scheduled_for == at("2026-04-07 09:00")
+    until(account, "2026-04-06 22:00")
+    debtors.record_reply(now_of(invoice), invoice.debtor_id, make.STAFF)
+    until(account, "2026-04-08 12:00")
+    row.refresh_from_db()
+    assert (row.status, row.waits_for) == ("scheduled", "answer")

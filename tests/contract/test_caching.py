@@ -29,7 +29,7 @@ def test_no_cache_keeps_a_response_of_a_route(account: Account, api: Caller, rou
         ("GET", "/api/", 404),
         ("GET", "/api/nope", 404),
         ("GET", "/api//zapier/invoices", 404),
-        ("PUT", "/api/zapier/invoices", 405),
+        ("DELETE", "/api/zapier/invoices", 405),
         ("HEAD", "/api/zapier/invoices", 200),
         ("OPTIONS", "/api/zapier/invoices", 405),
         ("GET", "/api/zapier/invoices?limit=0", 422),

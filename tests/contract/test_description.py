@@ -71,6 +71,9 @@ def test_no_description_allows_what_the_code_refuses_as_unknown() -> None:
             assert API["components"]["schemas"][component]["additionalProperties"] is False, name
 
 
+_COMMUNICATION = {name.removeprefix("invoice__") for name in communications_representation.COLUMNS} | {"copies"}
+
+
 @pytest.mark.parametrize(
     ("component", "fields"),
     [
@@ -78,7 +81,7 @@ def test_no_description_allows_what_the_code_refuses_as_unknown() -> None:
         ("Payment", {name.removesuffix("_id") for name in representation.PAYMENT_COLUMNS}),
         ("Receipt", {*receipt_representation.RECEIPT_COLUMNS, "allocations"}),
         ("CreditNote", {*receipt_representation.CREDIT_NOTE_COLUMNS, "open"} - {"unallocated"}),
-        ("Communication", {name.removeprefix("invoice__") for name in communications_representation.COLUMNS}),
+        ("Communication", _COMMUNICATION),
     ],
 )
 def test_the_described_fields_are_those_that_are_written(component: str, fields: set[str]) -> None:

@@ -175,7 +175,7 @@ BAD_FILTERS = [
     ("currency", "XXX"),
     ("due_before", "2026-02-30"),
     ("due_before", "26-02-01"),
-    ("due_after", "2026-02-01T00:00:00Z"),
+    ("due_after", "2026-02-01T10:00:00Z"),
     ("due_after", "0001-01-01"),
     ("created_after", "2026-02-01"),
     ("created_after", "2026-02-01T00:00:00"),

@@ -26,6 +26,7 @@ def test_subscribing_answers_with_the_secret_this_once(account: Account, api: Ca
         "target_url": URL,
         "event": CREATED,
         "events": [CREATED],
+        "description": None,
         "is_active": True,
         "disabled_reason": None,
         "created_at": made["created_at"],
