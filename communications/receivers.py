@@ -81,7 +81,7 @@ def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: D
     """
     ids = [invoice.pk for invoice in invoices]
     planned = Communication.objects.filter(invoice__in=ids, status__in=(State.SCHEDULED, State.HELD))
-    planned.update(debtor=debtor, message_id=RandomUUID())
+    planned.exclude(debtor=debtor).update(debtor=debtor, message_id=RandomUUID())
     for model in (CallTask, CallLog):
         model.objects.filter(invoice__in=ids).update(debtor=debtor)
 
