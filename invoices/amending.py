@@ -32,7 +32,8 @@ NEW_ROUND_DAYS = 7
 # Fields by which the debtor is found again. `debtor_external_id` is not stored on the invoice.
 _NAMES = ("debtor_name", "debtor_company")
 _ADDRESSES = ("debtor_email", "debtor_phone")
-_ATTEMPTS = 3
+_IDENTIFYING = (*_NAMES, *_ADDRESSES, "debtor_id")
+_ATTEMPTS = 10
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -150,7 +151,7 @@ def _drafted(
             draft = drafts[invoice_id]
             if if_version_in is not None and draft.invoice.version not in if_version_in:
                 raise VersionMismatch
-            if draft.invoice.version != seen.version:
+            if any(getattr(draft.invoice, name) != getattr(seen, name) for name in _IDENTIFYING):
                 raise Changed
             yield draft, debtor
 

@@ -50,7 +50,9 @@ class ClockIn(StrictSerializer):
 class PageLinkIn(StrictSerializer):
     """POST /api/zapier/invoices/:id/page-link: optionally the language of the page."""
 
-    language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
+    blank_is_absent = True
+
+    language = ChoiceField(choices=Language.choices, required=False)
 
 
 @extend_schema_serializer(component_name="PageLink")
@@ -109,6 +111,8 @@ class ForecastEntryOut(serializers.Serializer[Any]):
 
 class SendIn(StrictSerializer):
     """Request of POST /api/zapier/invoices/:id/send. Everything is optional."""
+
+    blank_is_absent = True
 
     kind = ChoiceField(choices=[Kind.MANUAL, Kind.STATEMENT, Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU], required=False)
     channel = ChoiceField(choices=Medium.choices, required=False)

@@ -13,10 +13,11 @@ from invoices.notes import MAX_TEXT
 class PromiseIn(StrictSerializer):
     """Request of POST /api/zapier/invoices/:id/promises."""
 
+    blank_is_absent = True
     read_only_names = frozenset({"id", "invoice_id", "invoice_number", "hold_until", "status", "created_at"})
 
     promised_on = DateField()
-    amount = MoneyField(positive=True, required=False, allow_null=True)
+    amount = MoneyField(positive=True, required=False)
 
 
 @extend_schema_serializer(component_name="Promise")

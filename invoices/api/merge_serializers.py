@@ -13,6 +13,8 @@ from invoices.models import Likeness
 class MergeIn(StrictSerializer):
     """POST /api/zapier/debtors/:id/merge: the debtor that remains. With `dry_run`, nothing changes."""
 
+    blank_is_absent = True
+
     into = UUIDField()
     dry_run = BooleanField(required=False)
 

@@ -11,9 +11,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from inflow.accounts.models import Account
-from inflow.api.fields import ChoiceField, DateField, MomentField, MoneyField, StrictSerializer, error_of
+from inflow.api.fields import DateField, MomentField, MoneyField, StrictSerializer, error_of
 from invoices import money
-from invoices.api.invoice_fields import NumberField
+from invoices.api.invoice_fields import CurrencyField, NumberField
 from invoices.models import MAX_NUMBER
 from invoices.reconciliation.comparing import Item
 
@@ -105,18 +105,20 @@ def _read(given: Any) -> Item:
 class OpenItemsIn(StrictSerializer):
     """Request of POST /api/zapier/open-items."""
 
-    as_of = MomentField(required=False, allow_null=True, help_text="When the list was made.")
+    blank_is_absent = True
+
+    as_of = MomentField(required=False, help_text="When the list was made.")
     complete = serializers.ListField(
-        child=ChoiceField(choices=sorted(money.EXPONENTS)),
+        child=CurrencyField(),
         required=False,
         max_length=len(money.EXPONENTS),
         help_text="The currencies of which the list has all open invoices.",
     )
     items = ItemsField()
 
-    def validate_as_of(self, value: dt.datetime | None) -> dt.datetime | None:
+    def validate_as_of(self, value: dt.datetime) -> dt.datetime:
         account: Account = self.context["account"]
-        if value and value > account.now() + _AHEAD:
+        if value > account.now() + _AHEAD:
             raise serializers.ValidationError(_("It must not be in the future."), "in_the_future")
         return value
 

@@ -10,7 +10,6 @@ from rest_framework import serializers
 from inflow.accounts.models import Account
 from inflow.api.fields import (
     BooleanField,
-    ChoiceField,
     ChoicesField,
     DateField,
     MomentField,
@@ -22,7 +21,7 @@ from inflow.api.fields import (
 )
 from inflow.api.pagination import PageQuery
 from invoices import money
-from invoices.api.invoice_fields import NumberField
+from invoices.api.invoice_fields import CurrencyField, NumberField
 from invoices.api.receipt_representation import CREDIT_NOTE_COLUMNS, RECEIPT_COLUMNS
 from invoices.errors import Refused
 from invoices.models import MAX_NUMBER, CreditNoteStatus, Invoice, ReceiptStatus
@@ -33,6 +32,8 @@ _CURRENCIES = sorted(money.EXPONENTS)
 
 class AllocationIn(StrictSerializer):
     """Part of a receipt that pays an invoice, which is named by its number or its id."""
+
+    blank_is_absent = True
 
     invoice_number = NumberField(required=False)
     invoice_id = UUIDField(required=False)
@@ -47,26 +48,31 @@ class AllocationIn(StrictSerializer):
 class ReceiptIn(StrictSerializer):
     """POST /api/zapier/payments."""
 
+    blank_is_absent = True
     read_only_names = frozenset(RECEIPT_COLUMNS)
 
     amount = MoneyField(positive=True)
-    currency = ChoiceField(choices=_CURRENCIES)
-    paid_at = DateField(required=False, allow_null=True)
+    currency = CurrencyField()
+    paid_at = DateField(required=False)
     method = TextField(max_length=40, required=False)
-    reference = TextField(max_length=100, allow_blank=True, required=False)
-    bank_id = TextField(max_length=100, allow_blank=True, required=False)
-    debtor_id = UUIDField(required=False, allow_null=True)
+    reference = TextField(max_length=100, required=False)
+    bank_id = TextField(max_length=100, required=False)
+    debtor_id = UUIDField(required=False)
     allocations = serializers.ListField(child=AllocationIn(), required=False, max_length=MAX_ALLOCATIONS)
 
 
 class UndoIn(StrictSerializer):
     """POST that voids or reverses: nothing, or a reason."""
 
-    reason = TextField(max_length=1000, allow_blank=True, required=False)
+    blank_is_absent = True
+
+    reason = TextField(max_length=1000, required=False)
 
 
 class ApplyCreditIn(StrictSerializer):
     """POST /api/zapier/invoices/:id/apply-credit: nothing, or an amount."""
+
+    blank_is_absent = True
 
     amount = MoneyField(positive=True, required=False)
 
@@ -74,15 +80,16 @@ class ApplyCreditIn(StrictSerializer):
 class CreditNoteIn(StrictSerializer):
     """POST /api/zapier/credit-notes: against an invoice, or of a debtor."""
 
+    blank_is_absent = True
     read_only_names = frozenset(CREDIT_NOTE_COLUMNS)
 
     number = NumberField()
-    date = DateField(required=False, allow_null=True)
+    date = DateField(required=False)
     amount = MoneyField(positive=True)
-    currency = ChoiceField(choices=_CURRENCIES)
+    currency = CurrencyField()
     invoice_number = NumberField(required=False)
-    invoice_id = UUIDField(required=False, allow_null=True)
-    debtor_id = UUIDField(required=False, allow_null=True)
+    invoice_id = UUIDField(required=False)
+    debtor_id = UUIDField(required=False)
     open_remainder = BooleanField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class RowsField(Described, serializers.ListField):
     """1 to 100 rows, each of which is validated by itself."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(child=serializers.JSONField(), min_length=1, max_length=100, **kwargs)
+        super().__init__(min_length=1, max_length=100, **kwargs)
 
     def json_schema(self, direction: str) -> dict[str, Any]:
         row = {"type": "object", "description": "An invoice, as in `POST /invoices`."}
@@ -156,6 +156,8 @@ class RowsField(Described, serializers.ListField):
 
 class BulkIn(StrictSerializer):
     """POST /api/zapier/invoices/bulk."""
+
+    blank_is_absent = True
 
     invoices = RowsField()
     upsert = BooleanField(required=False)
@@ -200,12 +202,13 @@ class InvoicePatch(InvoiceFields):
 class PaymentIn(StrictSerializer):
     """POST /api/zapier/invoices/:id/payments: an amount, or `reversal_of` alone."""
 
+    blank_is_absent = True
     read_only_names = frozenset({"id", "created_at"})
 
     amount = MoneyField(positive=True, required=False)
-    paid_at = DateField(required=False, allow_null=True)
+    paid_at = DateField(required=False)
     method = TextField(max_length=40, required=False)
-    reference = TextField(max_length=100, allow_blank=True, required=False)
+    reference = TextField(max_length=100, required=False)
     reversal_of = UUIDField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,8 @@ def _change(
     for name, value in changed.items():
         setattr(debtor, name, value)
     _check(debtor)
+    if changed.keys() & {"country", "subdivision"}:
+        _check_place(debtor)
     changes: dict[str, Any] = {name: [_shown(getattr(before, name)), _shown(value)] for name, value in changed.items()}
     if external_id:
         known = debtors.with_external_id(account, external_id)
@@ -174,6 +176,11 @@ def _check(debtor: Debtor) -> None:
     if debtor.never_chase_reason and not debtor.never_chase:
         message = _('never_chase_reason is allowed only with "never_chase": true.')
         raise Refused("never_chase_reason", "without_never_chase", message)
+
+
+def _check_place(debtor: Debtor) -> None:
+    if debtor.country and debtor.subdivision and not debtor.subdivision.startswith(f"{debtor.country}-"):
+        raise Refused("subdivision", "other_country", _("The emirate or region must be in the country."))
 
 
 def _note(debtor: Debtor, changed: Mapping[str, Any], actor: Actor) -> None:

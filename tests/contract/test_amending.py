@@ -274,6 +274,14 @@ def test_each_row_is_answered_in_its_order_and_a_bad_one_harms_no_other(account:
     assert created == [f"B-{number}" for number in range(60)] + ["INV-1"]
 
 
+def test_rows_have_amounts_with_decimals_and_null_is_a_bad_row(api: Caller) -> None:
+    bodies = [LEAST | {"amount": 1000.55}, None, LEAST | {"invoice_number": 1.5}]
+    answer = api.post("invoices/bulk", {"invoices": bodies, "upsert": None})
+    assert [row["status"] for row in answer.json] == [201, 422, 422]
+    assert api.get(f"invoices/{answer.json[0]['id']}").json["amount"] == 1000.55
+    assert answer.json[2]["problem"]["errors"][0]["field"] == "invoice_number"
+
+
 def test_rows_of_an_upsert_do_what_put_does(account: Account, api: Caller) -> None:
     first = api.post("invoices/bulk", {"invoices": rows(3), "upsert": True}).json
     bodies = [{"invoice_number": "B-1", "amount": 5}, rows(1)[0], *rows(4)[3:], {"invoice_number": "B-3", "amount": 9}]

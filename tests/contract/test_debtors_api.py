@@ -303,6 +303,14 @@ def test_an_invalid_change_is_refused_and_changes_nothing(
     assert problem["errors"][0]["code"] == code
 
 
+def test_a_region_and_a_country_are_compared_with_what_is_stored(account: Account, api: Caller) -> None:
+    shown = patched(api, posted(api), country="AE", subdivision="AE-DU")
+    with nothing_happens(account):
+        is_problem(api.patch(f"debtors/{shown['id']}", {"country": "SA"}), 422, field="subdivision")
+        is_problem(api.patch(f"debtors/{shown['id']}", {"subdivision": "SA-01"}), 422, field="subdivision")
+    assert patched(api, shown, country="SA", subdivision=None)["subdivision"] is None
+
+
 def test_owners_and_policies_of_another_account_are_unknown(account: Account, api: Caller) -> None:
     elsewhere = make.account()
     member, policy = make.user(elsewhere), policies.create(elsewhere, "Gentle")

@@ -56,6 +56,24 @@ def test_one_transfer_pays_three_invoices_by_number_and_leaves_credit(
     assert (line["id"], line["allocated"], line["amount"]) == (receipt["id"], 50.25, 275.5)
 
 
+@pytest.mark.parametrize("absent", ["", None])
+def test_an_empty_text_and_null_mean_not_given(
+    account: Account, api: Caller, invoices: list[Invoice], absent: str | None
+) -> None:
+    nothing = dict.fromkeys(("paid_at", "method", "reference", "bank_id", "debtor_id"), absent)
+    part = {"invoice_number": "INV-A", "invoice_id": absent, "amount": 10}
+    made = api.post("payments", nothing | {"amount": 10, "currency": "aed", "allocations": [part]})
+    assert (made.status, made.json["currency"], made.json["method"]) == (201, "AED", "unspecified")
+    nothing = dict.fromkeys(("date", "invoice_id", "debtor_id", "open_remainder"), absent)
+    note = api.post("credit-notes", nothing | {"number": 7, "amount": 5, "currency": "aed", "invoice_number": "INV-A"})
+    assert (note.status, note.json["open"]) == (201, 0)
+    path = f"invoices/{invoices[0].pk}"
+    short = dict.fromkeys(("paid_at", "method", "reference", "reversal_of"), absent)
+    assert api.post(f"{path}/payments", short | {"amount": 5}).json["method"] == "unspecified"
+    assert api.post(f"{path}/promises", {"promised_on": str(account.today()), "amount": absent}).json["amount"] == 80
+    assert api.post(f"payments/{made.json['id']}/void", {"reason": absent}).status == 200
+
+
 def test_a_number_means_the_invoice_that_is_not_cancelled(account: Account, api: Caller) -> None:
     old = make.invoice(account, amount=100, invoice_number="INV-A")
     lifecycle.change(account, old.pk, make.API, status="cancelled")

@@ -142,6 +142,18 @@ def test_what_came_since_stays_with_the_remaining_debtor(account: Account) -> No
     assert Invoice.objects.filter(debtor=alpha).count() >= 2
 
 
+def test_messages_planned_since_the_merge_follow_their_invoices_back(account: Account) -> None:
+    alpha, beta = pair(account)
+    done = merging.merge(account, beta.pk, alpha.pk, make.STAFF)
+    invoice = Invoice.objects.get(invoice_number="BETA-2")
+    paid = lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=invoice.balance)
+    ledger.void_payment(account, paid.pk, make.STAFF)
+    planned = Communication.objects.filter(invoice=invoice, status="scheduled")
+    assert [row.debtor_id for row in planned] == [alpha.pk]
+    merging.undo(account, done.pk, make.STAFF)
+    assert [row.debtor_id for row in planned.all()] == [beta.pk]
+
+
 def test_an_identity_that_both_have_comes_back(account: Account) -> None:
     alpha, beta = pair(account)
     identity = DebtorIdentity.objects.filter(debtor=alpha)[0]

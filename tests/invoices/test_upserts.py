@@ -81,6 +81,19 @@ def test_parallel_upserts_of_a_new_number_make_one_invoice() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_parallel_upserts_that_name_the_same_debtor_are_all_accepted() -> None:
+    account = make.account()
+    invoice = make.invoice(account)
+    changes = {"debtor_name": invoice.debtor_name, "debtor_company": invoice.debtor_company}
+    one_by_one = [
+        lambda amount=amount: lifecycle.amend(account, invoice.pk, make.API, changes | {"amount": Decimal(amount)})
+        for amount in range(500, 512)
+    ]
+    assert at_once(*one_by_one) == []
+    assert make.again(invoice).version == invoice.version + 12
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_amendment_and_the_gate_wait_for_each_other_in_one_order() -> None:
     """The message names what was committed first, and goes to one debtor only."""
     account = make.account()

@@ -29,6 +29,8 @@ _URL_NAMES = ("target_url", "hookUrl", "url")
 class SubscriptionIn(StrictSerializer):
     """A new subscription: `target_url` (or `hookUrl` or `url`), and `event` or `events`."""
 
+    blank_is_absent = True
+
     target_url = TextField(required=False, max_length=2000)
     hookUrl = TextField(required=False, max_length=2000)
     url = TextField(required=False, max_length=2000)
@@ -89,6 +91,8 @@ class ReplayIn(StrictSerializer):
 
 class RotateIn(StrictSerializer):
     """Body of POST /api/zapier/webhooks/:id/rotate-secret, which is optional."""
+
+    blank_is_absent = True
 
     revoke = BooleanField(
         default=False, help_text="Revoke the earlier secrets immediately. Otherwise each signs for 24 more hours."
