@@ -72,12 +72,20 @@ class StrictSerializer(serializers.Serializer[Any]):
         return _fields_of(type(self))
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := data.keys() - self.fields.keys()):
-            raise serializers.ValidationError({name[:64]: [self._unknown(name)] for name in sorted(unknown)})
+        unknown = sorted(data.keys() - self.fields.keys()) if isinstance(data, Mapping) else []
+        faults = {name[:64]: [self._unknown(name)] for name in unknown}
         if self.blank_is_absent and isinstance(data, Mapping):
-            fields = self.fields
-            data = {name: value for name, value in data.items() if value not in ("", None) or fields[name].required}
-        return super().to_internal_value(data)
+            required = {name for name, field in self.fields.items() if field.required}
+            data = {name: value for name, value in data.items() if value not in ("", None) or name in required}
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if not faults:
+                raise
+            raise serializers.ValidationError({**faults, **error.detail}) from error
+        if faults:
+            raise serializers.ValidationError(faults)
+        return values
 
     def _unknown(self, name: str) -> serializers.ErrorDetail:
         if name in self.read_only_names:

@@ -145,6 +145,8 @@ def test_the_data_is_what_a_get_shows_after_the_commit(account: Account) -> None
     payment = lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal("1000.50"), reference="FT-1")
     data = newest("payment.recorded")
     assert data.pop("invoice") == api.get(path)
+    receipt = {name: data.pop(name) for name in ("currency", "debtor_id", "allocations")}
+    assert receipt == {name: api.get(f"payments/{payment.pk}")[name] for name in receipt}
     assert data == next(entry for entry in api.get(f"{path}/payments") if entry["id"] == str(payment.pk))
 
 
