@@ -5,6 +5,7 @@ plans too.
 """
 
 import datetime as dt
+import itertools
 import json
 import uuid
 from collections.abc import Callable
@@ -106,15 +107,13 @@ def test_a_page_far_down_is_an_index_scan_from_its_cursor(many: Account, api: Ca
     assert first[-1]["Index Name"] == deep[-1]["Index Name"]
 
 
-@pytest.mark.parametrize("status", ["", "status=new&"], ids=["none", "status"])
-@pytest.mark.parametrize("order", ["-updated_at", "updated_at", "due_date"])
-def test_so_is_one_in_another_order(many: Account, api: Caller, order: str, status: str) -> None:
-    filters = f"sort={order}&{status}"
-    nodes = plan_of(api, deep_cursor(api, filters))
-    assert [node["Node Type"] for node in nodes] == ["Limit", "Index Scan"]
-    assert not any("Filter" in node for node in nodes)
-    sign = "<" if order[0] == "-" else ">"
-    assert f"ROW({order.strip('-')}, id) {sign} ROW(" in nodes[-1]["Index Cond"]
+def test_so_is_one_in_another_order(many: Account, api: Caller) -> None:
+    for order, status in itertools.product(["-updated_at", "updated_at", "due_date"], ["", "status=new&"]):
+        nodes = plan_of(api, deep_cursor(api, f"sort={order}&{status}"))
+        assert [node["Node Type"] for node in nodes] == ["Limit", "Index Scan"], (order, status)
+        assert not any("Filter" in node for node in nodes)
+        sign = "<" if order[0] == "-" else ">"
+        assert f"ROW({order.strip('-')}, id) {sign} ROW(" in nodes[-1]["Index Cond"]
 
 
 def at_size() -> tuple[Account, Caller]:
