@@ -250,7 +250,7 @@ def test_the_credit_of_a_merged_debtor_is_the_other_ones(account: Account) -> No
 
 
 def test_a_transfer_counts_as_one_contact_of_the_payer(account: Account) -> None:
-    CollectionSettings.objects.update_or_create(account=account)
+    CollectionSettings.objects.update_or_create(account=account, defaults={"hours_between": 240})
     own = make.overdue_invoice(account, amount=100)
     other = make.overdue_invoice(account, amount=100, debtor_company="Emirates Foods LLC", debtor_email="a@f.example")
     kept = make.overdue_invoice(account, amount=100)
