@@ -78,16 +78,30 @@ from pytest_django.plugin import blocking_manager_key
 
 from inflow.restores import highwater, stores
 
-# Folders of slow tests. `make test-slow` runs them, and the tests that are marked `properties`.
-SLOW_FOLDERS = ("browser", "faults")
+# Slow tests. `make test-slow` runs them, and the tests that are marked `properties`.
+SLOW_FOLDERS = {"browser": "browser", "faults": "faults", "restores": "faults"}
+# Files whose tests kill workers or start a process for each file that they read.
+SLOW_FILES = {
+    "tests/communications/test_faults.py",
+    "tests/invoices/test_import_exports.py",
+    "tests/invoices/test_import_hostile.py",
+    "tests/invoices/bank/test_reading.py",
+}
+_ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of a slow folder with its name, and run them first, so that none of them is left at the end."""
+    """Mark the slow tests, and run them first, so that none of them is left at the end."""
     for item in items:
-        if (folder := item.path.parent.name) in SLOW_FOLDERS:
-            item.add_marker(folder)
-    items.sort(key=lambda item: item.path.parent.name not in SLOW_FOLDERS)
+        if marker := _slow_marker(item):
+            item.add_marker(marker)
+    items.sort(key=lambda item: not _slow_marker(item))
+
+
+def _slow_marker(item: pytest.Item) -> str:
+    if item.path.relative_to(_ROOT).as_posix() in SLOW_FILES:
+        return "faults"
+    return SLOW_FOLDERS.get(item.path.parent.name, "")
 
 
 def pytest_collection_finish() -> None:

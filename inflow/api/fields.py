@@ -80,7 +80,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            if not faults:
+            if not faults or not isinstance(error.detail, dict):
                 raise
             raise serializers.ValidationError({**faults, **error.detail}) from error
         if faults:

@@ -47,7 +47,7 @@ class TagsField(forms.CharField):
     """Tags, separated by commas."""
 
     def __init__(self, **kwargs: Any) -> None:
-        defaults = {"required": False, "max_length": 1_000, "help_text": _lazy("Separated by commas.")}
+        defaults: dict[str, Any] = {"required": False, "max_length": 1_000, "help_text": _lazy("Separated by commas.")}
         super().__init__(**defaults | kwargs)
 
     def prepare_value(self, value: Any) -> Any:
