@@ -186,7 +186,9 @@ def test_a_corrected_debtor_is_normalised_and_recorded(own: World) -> None:
     }
     # The lines below the form are only read: their formsets come empty.
     said |= {
-        f"{prefix}-{field}_FORMS": "0" for prefix in ("invoices", "communications") for field in ("TOTAL", "INITIAL")
+        f"{prefix}-{field}_FORMS": "0"
+        for prefix in ("contacts", "invoices", "communications", "replies", "calls", "payment_set")
+        for field in ("TOTAL", "INITIAL")
     }
     address = page("invoices_debtor", "change", own.rows["invoices_debtor"])
     with nothing_changes(own):

@@ -75,6 +75,9 @@ SAMPLE_PARAMS: dict[str, object] = {
     "old": "old@falcon.example",
     "new": "pay@falcon.example",
     "file": "INV-7.pdf",
+    "count": 3,
+    "policy": "Standard",
+    "outcome": "reached",
     "provider": "hmac",
     "report": "refund",
 }

@@ -90,7 +90,7 @@ def test_the_payment_link_is_checked_when_it_is_saved(account: Account, admin: C
     address = page("invoices_paymentsettings", "change", account.pk)
     html = admin.post(address, {"payment_url_pattern": "https://pay.example/{iban}"}).content.decode()
     assert re.search(r"\{iban\} is unknown", html)
-    assert not PaymentSettings.objects.exists()
+    assert PaymentSettings.objects.get().payment_url_pattern == ""
     pattern = "https://pay.example/{invoice_number}?amount={balance}"
     assert admin.post(address, {"payment_url_pattern": pattern}).status_code == 302
     assert PaymentSettings.objects.get().payment_url_pattern == pattern

@@ -88,6 +88,7 @@ def test_a_member_s_rules_are_made_at_their_first_use_and_only_an_admin_changes_
         "most_in_7_days": "1",
         "stale_after_hours": "48",
         "cool_off_hours": "12",
+        **{"minimum_balances-TOTAL_FORMS": "0", "minimum_balances-INITIAL_FORMS": "0"},
         "approval_limits-TOTAL_FORMS": "1",
         "approval_limits-INITIAL_FORMS": "0",
         "approval_limits-0-currency": "aed",

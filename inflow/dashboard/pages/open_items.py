@@ -107,6 +107,7 @@ class OpenItemsListAdmin(OwnRowsAdmin):
     list_display = ("made", "source", "file_name", "complete_shown", "items", "differences_shown", "created")
     list_filter = choices("source")
     search_fields = ("file_name",)
+    export_columns = ("created_at", "source", "file_name", "as_of", "items", "actor", "id")
     ordering = ("-created_at", "-id")
     fields = (("made", "source"), ("file_name", "actor"), ("complete_shown", "items"), "differences_shown")
     readonly_fields = ("made", "complete_shown", "differences_shown")
