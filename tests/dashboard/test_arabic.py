@@ -40,6 +40,12 @@ NAMES = (
     "Standard",
     "Closed, Gulf Trading LLC",
     "console",
+    "CN-Falcon",
+    "INV Falcon",
+    "Twin of Falcon",
+    "InFlow",
+    "Books",
+    "Sara Haddad, sara@example.com",
 )
 
 
