@@ -21,7 +21,7 @@ from invoices.debtors import aliases, contacts, debtor_parties, parties
 from invoices.debtors.contacts import normalise_email, normalise_phone
 from invoices.debtors.parties import Party
 from invoices.errors import InvalidPhone, Refused
-from invoices.models import OPEN, CaseStatus, Debtor, DebtorExternalId, Escalation, Invoice, Reason
+from invoices.models import OPEN, CaseStatus, Debtor, DebtorExternalId, Escalation, Invoice, Reason, TimelineEntry
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 
 __all__ = ["InvalidPhone", "get_or_create", "normalise_email", "normalise_phone"]
@@ -327,6 +327,11 @@ def _escalate_unread(debtor: Debtor) -> None:
     """Open a case on the oldest open invoice, unless there is one for these replies."""
     cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNREAD_REPLIES)
     if cases.filter(Q(opened_at__gte=debtor.unhandled_since) | ~Q(status=CaseStatus.RESOLVED)).exists():
+        return
+    joined = TimelineEntry.objects.filter(
+        invoice__debtor=debtor, kind="escalation_joined", at__gte=debtor.unhandled_since
+    )
+    if joined.filter(params__case=Reason.UNREAD_REPLIES.value).exists():
         return
     invoices = debtor.invoices.filter(status__in=OPEN).select_for_update(no_key=True)
     oldest = invoices.order_by("due_date", "issue_date", "invoice_number").first()

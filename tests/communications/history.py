@@ -304,6 +304,9 @@ def _was_let_alone(account: Account) -> None:
         assert not during.filter(sent_at__lt=case.resolved_at or account.now()).exists(), case
 
 
+_STATUSES = ["status", "payment_status"]
+
+
 def _told_once(account: Account) -> None:
     """One event for each thing that is announced."""
     events = Counter(make.events_of(account))
@@ -313,6 +316,7 @@ def _told_once(account: Account) -> None:
         for entry in TimelineEntry.objects.for_account(account)
         if {"status", "payment_status"} & {name for name in entry.after if entry.kind in ("status_changed", "changed")}
     ]
+    others = TimelineEntry.objects.for_account(account).filter(kind="changed").exclude(after__has_any_keys=_STATUSES)
     assert events == Counter(
         {
             name: count
@@ -323,6 +327,8 @@ def _told_once(account: Account) -> None:
                 .exclude(method="opening", reversal_of=None)
                 .count(),
                 "escalation.created": Escalation.objects.for_account(account).count(),
+                "payment.reversed": Reversal.objects.for_account(account).count(),
+                "invoice.amended": sum("due_date" in entry.after for entry in (*changes, *others)),
                 "promise.broken": Promise.objects.for_account(account).filter(status="broken").count(),
                 "communication.sent": rows.filter(status__in=LEFT_US).count(),
                 "communication.failed": rows.filter(status__in=(State.FAILED, State.UNKNOWN, State.BOUNCED)).count(),
