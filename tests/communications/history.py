@@ -21,6 +21,7 @@ from invoices.models import (
     Payment,
     Promise,
     Receipt,
+    Reversal,
     TimelineEntry,
 )
 from invoices.models.identities import ContactCorrection
