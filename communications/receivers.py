@@ -29,7 +29,9 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.cases import escalations
+from invoices.debtors import receivables
 from invoices.models import (
+    OPEN,
     CalendarRule,
     Debtor,
     Escalation,
@@ -92,8 +94,17 @@ def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[s
         addresses.update_planned(invoice)
 
 
-@receiver(invoice_amended)
 @receiver(invoice_changed)
+def recheck_minimum_after_change(
+    sender: object, invoice: Invoice, previous_status: str, previous_payment_status: str, **kwargs: Any
+) -> None:
+    """Recheck unless the invoice merely became overdue: the due dates of all invoices are planned with already."""
+    is_aged = {previous_status, invoice.status} == set(receivables.CHASED)
+    if not is_aged or previous_payment_status != invoice.payment_status:
+        recheck_minimum(sender, invoice)
+
+
+@receiver(invoice_amended)
 def recheck_minimum(sender: object, invoice: Invoice, **kwargs: Any) -> None:
     """Reschedule the debtor's other messages if what they would ask for may have crossed the account's minimum."""
     if MinimumBalance.objects.filter(settings=invoice.account_id, currency=invoice.currency).exists():
@@ -134,7 +145,7 @@ def resume_after_escalation(sender: object, escalation: Escalation, **kwargs: An
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
     if escalation.level == escalations.MAX_LEVEL:
-        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
+        _replan_others(invoice)
 
 
 @receiver(escalation_created)
@@ -143,6 +154,16 @@ def stop_for_escalation(sender: object, escalation: Escalation, **kwargs: Any) -
     invoice = escalation.invoice
     if escalation.level == escalations.MAX_LEVEL:
         ladder.replan(invoice)
+        _replan_others(invoice)
+
+
+def _replan_others(invoice: Invoice) -> None:
+    """Reschedule the debtor's other messages, unless another invoice at level 2 stops them in any case.
+
+    Otherwise thousands of invoices that reach level 2 on the same day would each reschedule all others.
+    """
+    others = Invoice.objects.filter(debtor=invoice.debtor_id, status__in=OPEN).exclude(pk=invoice.pk)
+    if not others.filter(escalation_level__gte=escalations.MAX_LEVEL).exists():
         replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 

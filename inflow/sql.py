@@ -37,6 +37,8 @@ from django.db.models import AutoField, JSONField, Model, QuerySet
 from django.db.models.expressions import DatabaseDefault
 from django.dispatch import receiver
 
+from inflow import many_rows
+
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 Values = Sequence[Any] | Mapping[str, Any]
@@ -239,15 +241,15 @@ class Batch:
     """
 
     def __init__(self) -> None:
-        self._new: list[Model] = []
+        self._new: dict[int, Model] = {}
         self._changed: dict[Hashable, tuple[Model, dict[str, None]]] = {}
 
     def insert(self, row: Model) -> None:
-        self._new.append(row)
+        self._new[id(row)] = row
 
     def update(self, row: Model, *names: str) -> None:
         """Write these attributes of the row."""
-        if any(new is row for new in self._new):
+        if id(row) in self._new:
             return
         known, changed = self._changed.setdefault((type(row), row.pk), (row, {}))
         if known is not row:  # one statement can't change a row twice
@@ -258,13 +260,17 @@ class Batch:
 
     def flush(self) -> None:
         """Write all rows. Raises what the database has against one of them: then all are still to be written."""
-        new, changed = self._new, self._changed
+        new, changed = list(self._new.values()), self._changed
         database = connections[DEFAULT_DB_ALIAS]
         statements, values = [], list[Any]()
         for model in dict.fromkeys(map(type, new)):
             rows = [row for row in new if type(row) is model]
             fields = _inserted(model)
             given = [[getattr(row, field.attname) for field in fields] for row in rows]
+            if statement := many_rows.insert(model, fields, given):
+                statements.append(statement[0])
+                values += statement[1]
+                continue
             placeholders = tuple(tuple(map(_placeholder, row)) for row in given)
             statements.append(_insert_sql(model, placeholders))
             values += [
@@ -273,16 +279,25 @@ class Batch:
                 for field, value, mark in zip(fields, row, marks, strict=True)
                 if mark == "%s"
             ]
+        alike: dict[tuple[type[Model], tuple[str, ...]], list[Model]] = {}
         for row, names in changed.values():
-            statements.append(_update_sql(type(row), tuple(names)))
-            fields = [_fields(type(row))[name] for name in names]
-            values += [field.get_db_prep_save(getattr(row, field.attname), database) for field in fields]
-            values.append(row.pk)
+            alike.setdefault((type(row), tuple(names)), []).append(row)
+        for (model, names), rows in alike.items():
+            fields = [model._meta.pk, *(_fields(model)[name] for name in names)]
+            given = [[getattr(row, field.attname) for field in fields] for row in rows]
+            if statement := many_rows.update(model, fields, given):
+                statements.append(statement[0])
+                values += statement[1]
+                continue
+            for key, *rest in given:
+                statements.append(_update_sql(model, names))
+                pairs = zip(fields[1:], rest, strict=True)
+                values += [*(field.get_db_prep_save(value, database) for field, value in pairs), key]
         if statements:
             *first, last = statements
             parts = ", ".join(f"w{number} AS ({sql})" for number, sql in enumerate(first))
             select(f"WITH {parts} {last}" if first else last, values)
-        self._new, self._changed = [], {}
+        self._new, self._changed = {}, {}
         for row in new:
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 

@@ -6,8 +6,9 @@ is never used.
 """
 
 import datetime as dt
+import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ from communications.contacts.further import Entry, Recipient, of, of_debtor, of_
 from communications.models import Address, Communication, Medium, Source, State
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
-from inflow.sql import compiled
+from inflow.sql import Batch, compiled
 from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
 from invoices.models import Debtor, Invoice
@@ -131,12 +132,23 @@ def apply_corrections(debtor: Debtor) -> None:
     if not corrections:
         return
     planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED).select_related("invoice")
+    known, entries, batch = dict[Hashable, Chosen](), of(debtor.pk), Batch()
     for row in planned.order_by("id"):
-        row.invoice.account, row.invoice.debtor = debtor.account, debtor
-        chosen = choose(row.invoice, [row.channel], corrections=corrections, kind=row.kind)
-        if chosen.address and chosen.address != row.recipient:
-            row.recipient = chosen.address
-            row.save(update_fields=["recipient"])
+        invoice = row.invoice
+        invoice.account, invoice.debtor = debtor.account, debtor
+        alike = row.channel, row.kind, *same_recipients(invoice)
+        if alike not in known:
+            known[alike] = choose(invoice, [row.channel], corrections=corrections, kind=row.kind, further=entries)
+        address = known[alike].address
+        if address and address != row.recipient:
+            row.recipient = address
+            batch.update(row, "recipient")
+    batch.flush()
+
+
+def same_recipients(invoice: Invoice) -> tuple[Hashable, ...]:
+    """Return values that are equal only for invoices of a debtor that have the same recipients."""
+    return invoice.party, invoice.debtor_email, invoice.debtor_phone, json.dumps(invoice.contacts)
 
 
 def update_planned(invoice: Invoice) -> None:

@@ -12,7 +12,7 @@ from invoices.models import Invoice, Status
 
 _ZERO = Decimal(0)
 # Kinds of messages that are about one invoice only.
-_ABOUT_ONE_INVOICE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
+ABOUT_ONE_INVOICE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class Demand:
 def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
     """Return the invoices that a message may list: those of its rows first, then the debtor's others."""
     own = [row.invoice for row in rows]
-    if rows[0].kind in _ABOUT_ONE_INVOICE:
+    if rows[0].kind in ABOUT_ONE_INVOICE:
         return own
     about = {invoice.pk for invoice in own}
-    is_listed = _is_on_statement if rows[0].kind == Kind.STATEMENT else _is_listed
-    return own + [invoice for invoice in invoices if invoice.pk not in about and is_listed(invoice)]
+    is_mentioned = _is_on_statement if rows[0].kind == Kind.STATEMENT else is_listed
+    return own + [invoice for invoice in invoices if invoice.pk not in about and is_mentioned(invoice)]
 
 
 def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
@@ -77,35 +77,6 @@ def of_message(
     return less_credit(about, _both(about, late), credit)
 
 
-def is_covered(
-    invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
-) -> bool:
-    """Return True if the credit covers everything that a message about `invoice` would ask for in its currency.
-
-    That is the invoice and the overdue ones among the debtor's other `invoices`, without disputed ones and those on
-    hold.
-    """
-    amount = credit.get(invoice.currency, _ZERO)
-    if amount < invoice.balance or not amount:
-        return False
-    return amount >= _most_owed(invoice, kind, invoices, today)
-
-
-def most_asked(
-    invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
-) -> Decimal:
-    """Return the most that a message about `invoice` would ask for in its currency: see `is_covered`."""
-    return _most_owed(invoice, kind, invoices, today) - credit.get(invoice.currency, _ZERO)
-
-
-def _most_owed(invoice: Invoice, kind: str, invoices: Iterable[Invoice], today: dt.date) -> Decimal:
-    others = (
-        () if kind in _ABOUT_ONE_INVOICE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
-    )
-    late = [each for each in others if receivables.is_overdue(each, today)]
-    return receivables.balances([invoice, *late])[invoice.currency]
-
-
 def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:
     """Return the demand for the invoices `counted`.
 
@@ -127,7 +98,8 @@ def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Ma
     return Demand(owed, used, total, asked)
 
 
-def _is_listed(invoice: Invoice) -> bool:
+def is_listed(invoice: Invoice) -> bool:
+    """Return True if messages about other invoices may mention this one."""
     return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
 
 

@@ -6,8 +6,8 @@ from communications.contacts import addresses, further
 from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices.debtors import debtor_parties
-from invoices.debtors.contacts import corrections_of
-from invoices.models import Invoice
+from invoices.debtors.contacts import Replacements, corrected, corrections_of, replacements_for
+from invoices.models import ContactKind, Invoice
 
 
 def combinable(account: Account, rows: Sequence[Communication]) -> list[Communication]:
@@ -38,15 +38,24 @@ def listed_with(account: Account, invoice: Invoice, row: Communication, invoices
 
     Each of them has the recipient of the message as its own contact, and names all further ones that `invoice` names.
     """
-    invoices, channel = list(invoices), row.channel
+    invoices = list(invoices)
     alike = debtor_parties.groups(account, {invoice.party, *(each.party for each in invoices)})[invoice.party]
-    corrections, by = corrections_of(invoice.debtor), addresses.kind_of(channel)
-    own = addresses.invoice_address(invoice, channel, corrections)
+    corrections, by = corrections_of(invoice.debtor), addresses.kind_of(row.channel)
+    replacements: dict[str, Replacements] = {}
+
+    def address_of(each: Invoice) -> str:
+        if each.party not in replacements:
+            replacements[each.party] = replacements_for(each, corrections)
+        return corrected(
+            by, each.debtor_email if by == ContactKind.EMAIL else each.debtor_phone, replacements[each.party]
+        )
+
+    own = address_of(invoice)
     recipient = (row.recipient or own) if own else ""
     named = further.of_invoice(invoice, row.kind, by, corrections).keys() - {recipient}
 
     def may_be_mentioned(each: Invoice) -> bool:
-        if each.party not in alike or addresses.invoice_address(each, channel, corrections) != recipient:
+        if each.party not in alike or address_of(each) != recipient:
             return False
         return not named or named <= further.of_invoice(each, row.kind, by, corrections).keys()
 

@@ -6,6 +6,7 @@ Reminders are paused. After a week a case asks staff to apply the credit. The ca
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import cached_property
 
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -22,14 +23,25 @@ NEW_CASE_AFTER = dt.timedelta(days=30)
 _IMMEDIATELY = dt.timedelta(minutes=1)
 
 
-def next_check_at(
-    account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
-) -> dt.datetime:
-    """Return the time at which a message held back at `moment` is checked again: when a case is due. In UTC."""
-    since = _covered_since(account, party, invoices, currency)
-    if since + CASE_AFTER > moment:
-        return since + CASE_AFTER
-    return moment + (CASE_AFTER if _has_case(party, since, account.now()) else _IMMEDIATELY)
+class Coverage:
+    """Credit of a party that covers everything that it owes in one currency, since when, and the case about it."""
+
+    def __init__(self, account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> None:
+        self._account, self._party, self._invoices, self._currency = account, party, invoices, currency
+
+    @cached_property
+    def _since(self) -> dt.datetime:
+        return _covered_since(self._account, self._party, self._invoices, self._currency)
+
+    @cached_property
+    def _has_case(self) -> bool:
+        return _has_case(self._party, self._since, self._account.now())
+
+    def next_check_at(self, moment: dt.datetime) -> dt.datetime:
+        """Return the time at which a message held back at `moment` is checked again: when a case is due. In UTC."""
+        if self._since + CASE_AFTER > moment:
+            return self._since + CASE_AFTER
+        return moment + (CASE_AFTER if self._has_case else _IMMEDIATELY)
 
 
 def open_case_when_due(

@@ -6,9 +6,10 @@ write nothing.
 """
 
 import datetime as dt
+import heapq
 import operator
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -17,18 +18,20 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from communications.contacts import addresses, further
 from communications.contacts.further import Entry
-from communications.content import demand
 from communications.delivery import listing
 from communications.models import Address, CollectionSettings, Communication, Kind
-from communications.schedule import covering, limits, one_off, policies, reading
+from communications.schedule import attempts, limits, one_off, policies, reading
+from communications.schedule.attempts import Attempts
 from communications.schedule.calendar import Place, place_of
+from communications.schedule.covering import Coverage
 from communications.schedule.policies import Step
+from communications.schedule.sums import Mentioned
 from inflow.accounts.models import Account
 from invoices import ledger, workdays
 from invoices.cases import escalations
 from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
-from invoices.debtors.contacts import Corrections
+from invoices.debtors.contacts import Corrections, Replacements
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import OPEN, ContactKind, Debtor, Invoice, Status
 
@@ -128,8 +131,18 @@ class Facts:
         self.account, self.debtor, self.rules = account, debtor, rules
         self.now = account.now()
         self._locked_invoices, self._invoice = open_invoices, invoice
+        # Unsaved messages by step, for the planner.
+        self.probes: dict[tuple[int, str], Communication] = {}
+        # Results that are the same for many invoices. A debtor may have thousands of open ones.
+        self._places: dict[tuple[str, str], Place] = {}
+        self._allowed: dict[tuple[str, str, dt.datetime, tuple[dt.datetime, ...]], dt.datetime] = {}
         self._parties: dict[str, DebtorParty] = {}
         self._credits: dict[frozenset[str], dict[str, Decimal]] = {}
+        self._of_party: dict[frozenset[str], Sequence[Invoice]] = {}
+        self._coverages: dict[tuple[frozenset[str], str], Coverage] = {}
+        self._mentioned: dict[tuple[Hashable, ...], Mentioned] = {}
+        self._replacements: dict[str, Replacements] = {}
+        self._chosen: dict[tuple[Hashable, ...], addresses.Chosen] = {}
 
     @cached_property
     def open_invoices(self) -> Sequence[Invoice]:
@@ -156,12 +169,17 @@ class Facts:
 
         A payment of these invoices was undone recently. `invoice` is evaluated in memory, not as stored.
         """
-        moments: list[dt.datetime | None] = [_reopened_until(invoice)]
-        if self._locked_invoices is None:
-            moments += [until for each, until in self._read.reopened.items() if each != invoice.pk]
-        else:
-            moments += [_reopened_until(each) for each in self._locked_invoices if each.pk != invoice.pk]
+        moments = [_reopened_until(invoice), *(until for until, pk in self._last_reopened if pk != invoice.pk)]
         return max((moment for moment in moments if moment and moment > self.now), default=None)
+
+    @cached_property
+    def _last_reopened(self) -> list[tuple[dt.datetime, uuid.UUID]]:
+        """The two latest times until which reopened invoices hold messages back: one may be the invoice's own."""
+        if self._locked_invoices is None:
+            found = [(until, pk) for pk, until in self._read.reopened.items()]
+        else:
+            found = [(until, each.pk) for each in self._locked_invoices if (until := _reopened_until(each))]
+        return heapq.nlargest(2, found)
 
     @property
     def corrections(self) -> Corrections:
@@ -223,7 +241,55 @@ class Facts:
     def party_invoices(self, invoice: Invoice) -> Sequence[Invoice]:
         """Return the open invoices of an invoice's party."""
         party = self.party(invoice)
-        return [each for each in self.open_invoices if party.owns(each)]
+        if party.keys not in self._of_party:
+            self._of_party[party.keys] = [each for each in self.open_invoices if party.owns(each)]
+        return self._of_party[party.keys]
+
+    def coverage(self, invoice: Invoice) -> Coverage:
+        """Return the coverage by credit of what an invoice's party owes in the currency of the invoice."""
+        party = self.party(invoice)
+        key = party.keys, invoice.currency
+        if key not in self._coverages:
+            self._coverages[key] = Coverage(self.account, party, self.party_invoices(invoice), invoice.currency)
+        return self._coverages[key]
+
+    def mentioned(self, invoice: Invoice, row: Communication) -> Mentioned:
+        """Return the open invoices that the message `row` about an invoice may mention, in the invoice's currency."""
+        by = addresses.kind_of(row.channel)
+        own = self._address_of(invoice, by)
+        recipient = (row.recipient or own) if own else ""
+        named = frozenset(further.of_invoice(invoice, row.kind, by, self.corrections)) - {recipient}
+        key = invoice.party, by, recipient, named, row.kind if named else "", invoice.currency
+        if key not in self._mentioned:
+            invoices = listing.listed_with(self.account, invoice, row, self.open_invoices)
+            self._mentioned[key] = Mentioned(invoices, invoice.currency)
+        return self._mentioned[key]
+
+    def choose(self, invoice: Invoice, channels: Sequence[str], kind: str) -> addresses.Chosen:
+        """Return the channel and the main recipient of messages of this kind about an invoice."""
+        key = kind, *channels, *addresses.same_recipients(invoice)
+        if key not in self._chosen:
+            self._chosen[key] = addresses.choose(
+                invoice, channels, corrections=self.corrections, kind=kind, further=self.entries
+            )
+        return self._chosen[key]
+
+    def attempts_of(self, invoice: Invoice, step: Step) -> Attempts:
+        """Return the earlier attempts of a step of an invoice."""
+        if self._invoice is not None:
+            return attempts.of_step(invoice, step)
+        return self._attempts.get(attempts.key_of(invoice, step), Attempts())
+
+    @cached_property
+    def _attempts(self) -> Mapping[attempts.Key, Attempts]:
+        return attempts.of_debtor(self.debtor.pk)
+
+    def _address_of(self, invoice: Invoice, kind: str) -> str:
+        """Return the invoice's own contact, after corrections by staff."""
+        if invoice.party not in self._replacements:
+            self._replacements[invoice.party] = invoice_contacts.replacements_for(invoice, self.corrections)
+        address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
+        return invoice_contacts.corrected(kind, address, self._replacements[invoice.party])
 
     @cached_property
     def contacts(self) -> Sequence[dt.datetime]:
@@ -253,7 +319,7 @@ class Facts:
         if not self.one_reader_addresses:
             return []
         kinds = [addresses.kind_of(row.channel)] if row.recipient else ContactKind.values
-        own = {invoice_contacts.address_of(invoice, kind, self.corrections) for kind in kinds}
+        own = {self._address_of(invoice, kind) for kind in kinds}
         found = {row.recipient} if row.recipient else own
         for kind in kinds:
             found |= further.of_invoice(invoice, row.kind, kind, self.corrections).keys()
@@ -261,11 +327,22 @@ class Facts:
         return sorted(self.one_reader_addresses & found)
 
     def place(self, invoice: Invoice) -> Place:
-        rules, read = self.rules, self._read
-        phone = invoice_contacts.address_of(invoice, "phone", read.corrections)
-        return place_of(
-            self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at, calendar=read.calendar
-        )
+        """Return the location of the debtor, by the phone of the invoice."""
+        key = invoice.party, invoice.debtor_phone
+        if key not in self._places:
+            rules, read = self.rules, self._read
+            phone = self._address_of(invoice, ContactKind.PHONE)
+            self._places[key] = place_of(
+                self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at, calendar=read.calendar
+            )
+        return self._places[key]
+
+    def next_allowed(self, moment: dt.datetime, contacts: Sequence[dt.datetime], invoice: Invoice) -> dt.datetime:
+        """Return the first time from `moment` on within the contact hours, and the limits after these contacts."""
+        key = invoice.party, invoice.debtor_phone, moment, tuple(contacts)
+        if key not in self._allowed:
+            self._allowed[key] = limits.next_allowed(moment, contacts, self.place(invoice), self.rules)
+        return self._allowed[key]
 
 
 def _reopened_until(invoice: Invoice) -> dt.datetime | None:
@@ -288,7 +365,7 @@ def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.
     is_free = row.kind in limits.NOT_LIMITED or (row.kind == Kind.STATEMENT and one_off.is_by_person(row))
     is_limited = not is_free and moment < facts.now + limits.reach(facts.rules)
     contacts = facts.contacts_for(invoice, row) if is_limited else []
-    return limits.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
+    return facts.next_allowed(moment, contacts, invoice)
 
 
 def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Hold | None:
@@ -325,9 +402,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
         yield Hold("reopened", until)
     today = moment.astimezone(facts.account.zone).date()
     if (credit := facts.credit(invoice)) and _is_covered(facts, invoice, row, credit, today):
-        invoices = facts.party_invoices(invoice)
-        checked_at = covering.next_check_at(facts.account, facts.party(invoice), invoices, invoice.currency, moment)
-        yield Hold("credit", checked_at, is_open_ended=True)
+        yield Hold("credit", facts.coverage(invoice).next_check_at(moment), is_open_ended=True)
     elif row.step is not None and (held := _minimum_hold(facts, invoice, row, moment)):
         yield held
 
@@ -339,27 +414,29 @@ def _minimum_hold(facts: Facts, invoice: Invoice, row: Communication, moment: dt
     somebody changes an amount.
     """
     minimum = facts.minimum(invoice.currency)
-    credit = facts.credit(invoice)
-    if not minimum or invoice.balance - credit.get(invoice.currency, Decimal(0)) >= minimum:
+    credit = facts.credit(invoice).get(invoice.currency, Decimal(0))
+    if not minimum or invoice.balance - credit >= minimum:
         return None
-    named = listing.listed_with(facts.account, invoice, row, facts.open_invoices)
+    mentioned, enough = facts.mentioned(invoice, row), minimum + credit
     today = moment.astimezone(facts.account.zone).date()
-    if demand.most_asked(invoice, row.kind, named, credit, today) >= minimum:
+    if mentioned.most_owed(invoice, row.kind, today) >= enough:
         return None
-    for day in sorted({each.due_date + _DAY for each in named if each.due_date >= today}):
-        if demand.most_asked(invoice, row.kind, named, credit, day) >= minimum:
-            return Hold("below_minimum", beginning(facts.account, day))
+    if day := mentioned.first_day(invoice, row.kind, enough, today):
+        return Hold("below_minimum", beginning(facts.account, day))
     return Hold("below_minimum", moment + RECHECK_AFTER["below_minimum"], is_open_ended=True, has_person=True)
 
 
 def _is_covered(
     facts: Facts, invoice: Invoice, row: Communication, credit: Mapping[str, Decimal], today: dt.date
 ) -> bool:
-    """Return True if the credit covers everything that the message could ask for."""
-    if credit.get(invoice.currency, Decimal(0)) < invoice.balance:
+    """Return True if the credit covers everything that the message could ask for in the currency of its invoice.
+
+    That is the invoice and the overdue ones among the others, without disputed ones and those on hold.
+    """
+    amount = credit.get(invoice.currency, Decimal(0))
+    if not amount or amount < invoice.balance:
         return False
-    named = listing.listed_with(facts.account, invoice, row, facts.open_invoices)
-    return demand.is_covered(invoice, row.kind, named, credit, today)
+    return amount >= facts.mentioned(invoice, row).most_owed(invoice, row.kind, today)
 
 
 def dispute_hold(invoice: Invoice, now: dt.datetime) -> Hold:

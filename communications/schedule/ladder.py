@@ -8,7 +8,6 @@ and they do not crowd. The functions run in the caller's transaction, under the 
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -24,7 +23,7 @@ from communications.models import (
     State,
     StepKind,
 )
-from communications.schedule import holding, limits
+from communications.schedule import attempts, holding, limits
 from communications.schedule.calendar import Place
 from communications.schedule.holding import beginning
 from communications.schedule.policies import Step
@@ -168,7 +167,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
             cancel(pending, "day_moved", batch)
         check_at = first_moment(invoice, step, facts)
         if enters:
-            check_at = holding.next_allowed(facts, invoice, _probe(invoice, step), check_at)
+            check_at = holding.next_allowed(facts, invoice, _probe(facts, invoice, step), check_at)
         contact_at = _next_contact(facts, invoice)
         lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
         return False
@@ -253,7 +252,7 @@ def reschedule(
         why = row.waits_for
     if moment <= facts.now and row.scheduled_for <= facts.now:
         moment = row.scheduled_for  # it is due already
-    if not why and moment > facts.place(invoice).next_opening(base):
+    if not why and moment > facts.next_allowed(base, (), invoice):
         why = "cap"
     if moment != row.scheduled_for or (why != row.waits_for and (why in holding.FACTS or row.waits_for)):
         is_news = why not in ("", row.waits_for)
@@ -301,7 +300,7 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
                 return None
             continue
         begins = max(first_moment(invoice, step, facts), facts.now)
-        verdict = holding.first_allowed(facts, invoice, _probe(invoice, step), begins)
+        verdict = holding.first_allowed(facts, invoice, _probe(facts, invoice, step), begins)
         if verdict.hold and verdict.reason == "dispute":
             return None if verdict.has_person else verdict.hold.until
         if step.offset_days < 0 and verdict.moment >= beginning(account, invoice.due_date):
@@ -310,9 +309,13 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
     return None
 
 
-def _probe(invoice: Invoice, step: Step) -> Communication:
+def _probe(facts: holding.Facts, invoice: Invoice, step: Step) -> Communication:
     """Return an unsaved message of the step, for checking the rules before one is planned."""
-    return Communication(invoice=invoice, kind=step.kind, step=step.offset_days)
+    kind = step.offset_days, step.kind
+    if kind not in facts.probes:
+        facts.probes[kind] = Communication(kind=step.kind, step=step.offset_days)
+    facts.probes[kind].invoice = invoice
+    return facts.probes[kind]
 
 
 def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
@@ -409,13 +412,13 @@ def _plan(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step, pend
         lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
         return False
     not_before = max(begins, account.now())
-    probe = _probe(invoice, step)
+    probe = _probe(facts, invoice, step)
     scheduled_for = holding.next_allowed(facts, invoice, probe, not_before)
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
         lifecycle.update_schedule(invoice, batch=batch, last_step=step.offset_days)
         timeline.note(invoice, "skipped", CLOCK, batch=batch)
         return True
-    planned = plan_message(invoice, step, scheduled_for, not_before=not_before, batch=batch)
+    planned = plan_message(invoice, step, scheduled_for, not_before=not_before, facts=facts, batch=batch)
     zone = facts.place(invoice).zone.key
     timeline.note(invoice, "planned", CLOCK, batch=batch, message=step.kind, moment=scheduled_for, zone=zone)
     if facts.debtor.opted_out_at or holding.hold_of(facts, invoice, planned, not_before):
@@ -436,7 +439,7 @@ def _await_call(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step
         done(invoice, step, batch=batch)
         return True
     if task is None or task.status == CallStatus.CANCELLED:
-        if hold := holding.hold_of(facts, invoice, _probe(invoice, step), now):
+        if hold := holding.hold_of(facts, invoice, _probe(facts, invoice, step), now):
             lifecycle.update_schedule(invoice, batch=batch, next_check_at=hold.until, next_contact_at=None)
             return False
         until = workdays.after(account.today(), CALL_WITHIN_WORKING_DAYS, facts.place(invoice).days)
@@ -465,13 +468,15 @@ def plan_message(
     *,
     not_before: dt.datetime,
     chosen: addresses.Chosen | None = None,
+    facts: holding.Facts | None = None,
     batch: Batch | None = None,
 ) -> Communication:
     """Create the next attempt of a step, on the channel `chosen` if given."""
-    tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
+    known = facts or facts_of(invoice)
+    earlier = known.attempts_of(invoice, step)
     if chosen is None:
-        channels = (tries and channels_left(invoice, step)) or step.channels
-        chosen = addresses.choose(invoice, channels, kind=step.kind)
+        left = [channel for channel in step.channels if channel not in earlier.closed]
+        chosen = known.choose(invoice, left or step.channels, step.kind)
     communication = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,
@@ -480,7 +485,7 @@ def plan_message(
         step=step.offset_days,
         kind=step.kind,
         tone=step.tone,
-        try_number=tries + 1,
+        try_number=earlier.count + 1,
         channel=chosen.channel,
         recipient=chosen.address,
         language=invoice.debtor.language or invoice.language,
@@ -493,11 +498,6 @@ def plan_message(
     return communication
 
 
-@compiled
-def _tries(*, invoice: uuid.UUID, round: int, step: int, kind: str) -> QuerySet[Communication, dict[str, Any]]:
-    return Communication.objects.filter(invoice=invoice, round=round, step=step, kind=kind).order_by().values("id")
-
-
 def tries_of(invoice: Invoice, step: Step) -> "QuerySet[Communication]":
     return Communication.objects.filter(
         invoice=invoice, round=invoice.round, step=step.offset_days, kind=step.kind
@@ -506,7 +506,7 @@ def tries_of(invoice: Invoice, step: Step) -> "QuerySet[Communication]":
 
 def channels_left(invoice: Invoice, step: Step) -> list[str]:
     """Return the step's channels in order of preference, without those on which it failed for good."""
-    closed = set(tries_of(invoice, step).filter(closes_channel=True).values_list("channel", flat=True))
+    closed = attempts.of_step(invoice, step).closed
     return [channel for channel in step.channels if channel not in closed]
 
 

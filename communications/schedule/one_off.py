@@ -30,6 +30,8 @@ def is_by_person(row: Communication) -> bool:
 
 def is_from_case_owner(row: Communication) -> bool:
     """Return True if the invoice is on hold only because of the case that the sender has acknowledged."""
+    if not is_by_person(row):
+        return False
     cases = Escalation.objects.filter(invoice=row.invoice_id, status=CaseStatus.ACKNOWLEDGED)
     promises = Promise.objects.filter(invoice=row.invoice_id, status=PromiseStatus.OPEN)
-    return is_by_person(row) and cases.exists() and not promises.exists()
+    return cases.exists() and not promises.exists()

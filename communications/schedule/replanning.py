@@ -20,7 +20,7 @@ from communications.models import PENDING, Communication, Rescheduling
 from communications.schedule import holding, ladder, limits
 from inflow.accounts.models import Account
 from inflow.restores import walltime
-from inflow.sql import compiled
+from inflow.sql import Batch, compiled
 from invoices.models import OPEN, Debtor, DebtorIdentity, Invoice
 
 
@@ -37,16 +37,16 @@ def replan_debtor(
     planned: dict[uuid.UUID, list[Communication]] = {}
     for row in _planned(debtor=debtor.pk):
         planned.setdefault(row.invoice_id, []).append(row)
-    facts = None
+    batch, facts = Batch(), holding.Facts(account, debtor, ladder.rules_of(account))
     for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
         invoice.account, invoice.debtor = account, debtor
         rows, level = planned.get(invoice.pk, []), invoice.escalation_level
         for row in rows:
             row.invoice = invoice
-        facts = facts or ladder.facts_of(invoice)
-        ladder.replan(invoice, rows, facts)
+        ladder.replan(invoice, rows, facts, batch=batch)
         if invoice.escalation_level != level:
-            facts = None
+            facts = holding.Facts(account, debtor, facts.rules)
+    batch.flush()
 
 
 @compiled

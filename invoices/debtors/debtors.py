@@ -243,9 +243,7 @@ def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor)
     ContactCorrection.objects.filter(debtor=debtor, party="", kind=kind, old=new).delete()
     values = {"account": debtor.account, "new": new, "actor": actor.name, "at": debtor.account.now()}
     ContactCorrection.objects.update_or_create(debtor=debtor, party="", kind=kind, old=old, defaults=values)
-    for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
-        invoice.account, invoice.debtor = debtor.account, debtor
-        timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
+    timeline.note_on_open(debtor, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
 
 
 def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
@@ -348,7 +346,5 @@ def _locked(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
 
 def _announce(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:
     """Add an entry to the timeline of each open invoice, and send `debtor_changed`."""
-    for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
-        invoice.account = debtor.account
-        timeline.note(invoice, kind, actor, reason=reason)
+    timeline.note_on_open(debtor, kind, actor, reason=reason)
     signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)

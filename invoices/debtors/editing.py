@@ -13,15 +13,13 @@ from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
-from inflow.sql import Batch
 from invoices import signals, timeline
 from invoices.debtors import debtors, parties
 from invoices.debtors.debtors import Names
 from invoices.errors import NotFound, Refused
-from invoices.models import OPEN, Contact, Debtor
+from invoices.models import Contact, Debtor
 
 MAX_CONTACTS = 20
-_NOTES_AT_ONCE = 200
 # Attributes that concern no message.
 _SILENT = {"owner", "never_chase_reason", "external_id"}
 # Attributes by which the debtor and its invoices are found or written to.
@@ -185,21 +183,12 @@ def _check_place(debtor: Debtor) -> None:
 
 def _note(debtor: Debtor, changed: Mapping[str, Any], actor: Actor) -> None:
     """Add what concerns the messages to the timelines of the open invoices."""
-    notes: list[tuple[str, str, dict[str, Any]]] = []
     if "never_chase" in changed:
         kind = "never_chase" if debtor.never_chase else "chased_again"
-        notes.append((kind, debtor.never_chase_reason, {}))
+        timeline.note_on_open(debtor, kind, actor, reason=debtor.never_chase_reason)
     if "policy" in changed:
-        notes.append(("debtor_policy", "", {"policy": debtor.policy.name} if debtor.policy else {}))
-    invoices = debtor.invoices.filter(status__in=OPEN).order_by("id") if notes else ()
-    batch = Batch()
-    for place, invoice in enumerate(invoices, 1):
-        invoice.account, invoice.debtor = debtor.account, debtor
-        for kind, reason, params in notes:
-            timeline.note(invoice, kind, actor, reason=reason, batch=batch, **params)
-        if place % _NOTES_AT_ONCE == 0:
-            batch.flush()
-    batch.flush()
+        params = {"policy": debtor.policy.name} if debtor.policy else {}
+        timeline.note_on_open(debtor, "debtor_policy", actor, **params)
 
 
 # --- Contacts ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.db.models import QuerySet, Sum
 
 from inflow.accounts.actors import Actor
 from invoices import signals, timeline
-from invoices.models import OPEN, Allocation, CreditNote, Debtor, Invoice, Receipt
+from invoices.models import Allocation, CreditNote, Debtor, Invoice, Receipt
 from invoices.writing import Draft
 
 
@@ -53,7 +53,5 @@ def _note_on_others(
 ) -> None:
     """Say on the timelines of the debtor's other open invoices which invoices left or arrived."""
     what: dict[str, Any] = {"number": moved[0].invoice_number} if len(moved) == 1 else {"count": str(len(moved))}
-    others = Invoice.objects.filter(debtor=debtor, status__in=OPEN).exclude(pk__in=[each.pk for each in moved])
-    for other in others.order_by("id"):
-        other.account = moved[0].account
-        timeline.note(other, kind, actor, reason=reason, **what, **names)
+    ids = [each.pk for each in moved]
+    timeline.note_on_open(debtor, kind, actor, reason=reason, except_for=ids, **what, **names)
