@@ -317,6 +317,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         ("age-invoices", "invoices.tasks.age_invoices", 60.0, _EXPIRES),
         ("sweep-imports", "invoices.tasks.sweep_imports", 20.0, _EXPIRES),
         ("sweep-bank-files", "invoices.tasks.sweep_bank_files", 20.0, _EXPIRES),
+        ("sweep-duplicate-searches", "invoices.tasks.sweep_duplicate_searches", 60.0, _EXPIRES),
         ("reschedule", "communications.tasks.reschedule", 60.0, _EXPIRES),
         ("take-steps", "communications.tasks.take_steps", 60.0, _EXPIRES),
         ("send-due-messages", "communications.tasks.send_due", 20.0, _EXPIRES),

@@ -10,7 +10,7 @@ from inflow.accounts.models import Account
 from inflow.celery import wake
 from invoices import ledger, lifecycle
 from invoices.bank import files
-from invoices.debtors import duplicates, merging
+from invoices.debtors import duplicate_search, duplicates, merging
 from invoices.imports import phases
 
 
@@ -30,6 +30,19 @@ def check_derivation() -> int:
 def find_duplicates() -> int:
     """Find debtors that may be the same. Runs every night."""
     return duplicates.find_all()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def search_duplicates(account_id: str) -> None:
+    """Find debtors of an account that may be the same, if staff requested it."""
+    duplicate_search.run(uuid.UUID(account_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def sweep_duplicate_searches() -> None:
+    """Run requested searches whose wake-up was lost or whose worker died. Runs every minute."""
+    for account_id in duplicate_search.unclaimed():
+        wake(search_duplicates.name, str(account_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rapidfuzz import fuzz
 
@@ -22,7 +23,7 @@ from inflow.languages import english
 from invoices.debtors import legal_forms, parties, skeletons
 from invoices.debtors.parties import Party
 from invoices.errors import NotFound, Refused
-from invoices.models import Debtor, DebtorIdentity, Likeness, PossibleDuplicate
+from invoices.models import Debtor, DebtorIdentity, DuplicateSearch, Likeness, PossibleDuplicate
 
 # An address, a name or a person of more debtors than this says nothing.
 _LARGEST_GROUP = 10
@@ -129,6 +130,10 @@ def find(account: Account) -> int:
         for one, other in best
     ]
     with transaction.atomic():
+        DuplicateSearch.objects.get_or_create(account=account)
+        search = DuplicateSearch.objects.select_for_update(no_key=True).get(account=account)
+        search.finished_at, search.pairs = timezone.now(), len(rows)
+        search.save(update_fields=["finished_at", "pairs"])
         PossibleDuplicate.objects.bulk_create(
             rows,
             batch_size=1_000,

@@ -12,7 +12,7 @@ from invoices.models.documents import Document, DocumentFile, DocumentKind
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
-from invoices.models.merges import DebtorMerge, Likeness, PossibleDuplicate
+from invoices.models.merges import DebtorMerge, DuplicateSearch, Likeness, PossibleDuplicate
 from invoices.models.notes import Note
 from invoices.models.open_items import Difference, DifferenceKind, DifferenceStatus, OpenItemsList
 from invoices.models.payment_hooks import HookKind, PaymentHook, PaymentReport, ReportKind, ReportStatus
@@ -50,6 +50,7 @@ __all__ = [
     "Document",
     "DocumentFile",
     "DocumentKind",
+    "DuplicateSearch",
     "Escalation",
     "HookKind",
     "Import",

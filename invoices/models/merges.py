@@ -103,3 +103,27 @@ class PossibleDuplicate(models.Model):
 
     def __str__(self) -> str:
         return _("%(one)s and %(other)s") % {"one": self.one, "other": self.other}
+
+
+class DuplicateSearch(models.Model):
+    """The search for an account's possible duplicates: when it last ran, and whether it is requested.
+
+    A worker claims a requested search by setting `claimed_until`.
+    """
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    requested_at = models.DateTimeField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    claims = models.PositiveSmallIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+    pairs = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["requested_at"], name="duplicate_search_requested", condition=Q(requested_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.account)

@@ -1,12 +1,18 @@
 """Possible duplicates, merging, undoing and splitting in the dashboard."""
 
+import datetime as dt
+
 import pytest
 from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from communications.models import Address
+from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
-from invoices.debtors import duplicates
-from invoices.models import Debtor, DebtorMerge, Invoice, PossibleDuplicate
+from invoices import tasks
+from invoices.debtors import duplicate_search, duplicates
+from invoices.models import Debtor, DebtorMerge, DuplicateSearch, Invoice, PossibleDuplicate
 from tests import make
 from tests.dashboard.world import World, build, nothing_changes, page
 
@@ -83,6 +89,49 @@ def test_a_pair_is_kept_apart_and_listed_again(own: World) -> None:
     assert "Kept apart" in html(client, page("invoices_possibleduplicate", "changelist"))
     client.post(page("invoices_possibleduplicate", "list_again", row), {})
     assert PossibleDuplicate.objects.get(pk=row).kept_apart_at is None
+
+
+def test_a_manager_starts_one_search_and_the_page_says_when_it_ran(own: World) -> None:
+    pair(own)
+    listed = page("invoices_possibleduplicate", "changelist")
+    search = reverse("admin:invoices_possibleduplicate_search")
+    agent, manager = own.logged_in(Role.AGENT), own.logged_in(Role.MANAGER)
+    assert "No search has run yet" in html(manager, listed)
+    assert "Search now" not in html(agent, listed)
+    assert agent.post(search).status_code == 403
+    assert manager.get(search).status_code == 405
+    assert Client().post(search)["Location"].startswith("/admin/login/")
+    for _ in range(2):
+        assert manager.post(search).status_code == 302
+    shown = html(manager, listed)
+    assert "A search is running" in shown
+    assert "Search now" not in shown
+    requested = "debtor.duplicates_requested"
+    assert AuditEntry.objects.filter(account=own.account, action=requested).count() == 1
+    other = make.account("Other")
+    assert duplicate_search.unclaimed() == [own.account.pk]
+    tasks.sweep_duplicate_searches()
+    tasks.search_duplicates(str(other.pk))
+    tasks.search_duplicates(str(own.account.pk))
+    assert PossibleDuplicate.objects.filter(account=own.account, shared="books@gmail.com").exists()
+    assert duplicate_search.unclaimed() == []
+    shown = html(manager, listed)
+    assert "Last search:" in shown
+    assert "Search now" in shown
+
+
+def test_a_search_whose_worker_died_runs_again(own: World) -> None:
+    pair(own)
+    duplicate_search.request(own.account, make.STAFF)
+    rows = DuplicateSearch.objects.filter(account=own.account)
+    rows.update(claimed_until=timezone.now() + dt.timedelta(minutes=1), claims=1)
+    duplicate_search.run(own.account.pk)
+    assert rows.get().finished_at is None
+    rows.update(claimed_until=timezone.now() - dt.timedelta(minutes=1))
+    assert duplicate_search.unclaimed() == [own.account.pk]
+    duplicate_search.run(own.account.pk)
+    assert rows.get().finished_at
+    assert rows.get().requested_at is None
 
 
 def test_a_shared_address_gets_one_reader(own: World) -> None:

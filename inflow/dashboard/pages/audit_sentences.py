@@ -24,6 +24,7 @@ SENTENCES: dict[str, Promise | str] = {
     "collectionsettings.minimums_changed": _("%(actor)s changed the minimum balances of %(target)s"),
     "debtor.changed": _("%(actor)s changed the debtor %(target)s"),
     "debtor.created": _("%(actor)s created the debtor %(target)s"),
+    "debtor.duplicates_requested": _("%(actor)s started a search for possible duplicates"),
     "debtor.kept_apart": _("%(actor)s kept %(target)s apart"),
     "debtor.link_made": _("%(actor)s created a link to the debtor page of %(target)s"),
     "debtor.links_revoked": _("%(actor)s revoked the links to the debtor page of %(target)s"),

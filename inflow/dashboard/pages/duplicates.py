@@ -2,16 +2,19 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from communications.contacts import readers
-from inflow.accounts.access import person
+from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.filters import Options, OptionsFilter
@@ -20,7 +23,7 @@ from inflow.dashboard.core.markup import badge, bdi, moment_column, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.debtor_figures import owed
-from invoices.debtors import duplicates
+from invoices.debtors import duplicate_search, duplicates
 from invoices.errors import Refused
 from invoices.models import OPEN, Debtor, Likeness, PossibleDuplicate
 
@@ -42,8 +45,9 @@ class KeptApartFilter(OptionsFilter):
 
 @admin.register(PossibleDuplicate)
 class PossibleDuplicateAdmin(OwnRowsAdmin):
-    """Pairs of debtors that may be the same. They are found every night."""
+    """Pairs of debtors that may be the same. They are found every night, and when a manager requests it."""
 
+    list_before_template = "admin/invoices/possibleduplicate/search.html"
     ordering = ("-found_at", "-id")
     list_display = ("one_shown", "other_shown", "reasons_shown", "shared_shown", "found", "state")
     list_filter = (KeptApartFilter, ReasonFilter)
@@ -90,6 +94,27 @@ class PossibleDuplicateAdmin(OwnRowsAdmin):
             raise Refused("pair", "no_address", _("These debtors have no address in common."))
         readers.set_one_reader(pair.account, pair.shared, actor)
         return _("The contact limits apply to %(address)s too.") % {"address": pair.shared}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.search))
+        return [path("search", view, name="invoices_possibleduplicate_search"), *super().get_urls()]
+
+    def search(self, request: HttpRequest) -> HttpResponse:
+        """Request a search for the person's account. Platform staff have none."""
+        user = person(request)
+        if not user.may(Role.MANAGER) or user.account is None:
+            raise PermissionDenied
+        if duplicate_search.request(user.account, actor(request)):
+            messages.success(request, _("The search was started. Reload the page in a moment."))
+        else:
+            messages.info(request, _("A search is running already."))
+        return HttpResponseRedirect(self.url("changelist"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        account = person(request).account
+        search = duplicate_search.of(account) if account else None
+        context = {"search": search, "may_search": person(request).may(Role.MANAGER)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PossibleDuplicate]:
         rows: QuerySet[PossibleDuplicate] = duplicates.current(super().get_queryset(request))
