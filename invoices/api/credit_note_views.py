@@ -62,8 +62,8 @@ class CreditNoteViewSet(ApiViewSet):
         if "status" in query:
             rows = rows.filter(status__in=query["status"])
         if "invoice_number" in query:
-            named = Invoice.objects.for_account(account).filter(invoice_number__in=spellings(query["invoice_number"]))
-            named = named.values("pk")
+            numbers = spellings(query["invoice_number"])
+            named = Invoice.objects.for_account(account).filter(invoice_number__in=numbers).values("pk")
             covered = Allocation.objects.filter(invoice__in=named).exclude(credit_note=None).values("credit_note")
             rows = rows.filter(Q(invoice__in=named) | Q(pk__in=covered))
         return pagination.respond(request, rows.values(*shown.CREDIT_NOTE_COLUMNS), query, shown.of_credit_note_row)

@@ -75,8 +75,8 @@ class ReceiptViewSet(ApiViewSet):
         if "status" in query:
             rows = rows.filter(status__in=query["status"])
         if "invoice_number" in query:
-            named = Invoice.objects.for_account(account).filter(invoice_number__in=spellings(query["invoice_number"]))
-            named = named.values("pk")
+            numbers = spellings(query["invoice_number"])
+            named = Invoice.objects.for_account(account).filter(invoice_number__in=numbers).values("pk")
             paid = Allocation.objects.filter(invoice__in=named).exclude(receipt=None).values("receipt")
             rows = rows.filter(Q(pk__in=paid) | Q(posted_on__in=named))
         return pagination.respond_whole(request, rows.values(*shown.RECEIPT_COLUMNS), query, shown.of_receipt_rows)

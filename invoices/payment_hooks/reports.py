@@ -1,6 +1,7 @@
 """Reports of payment providers: a payment is recorded once. What can't be recorded is stored for a person."""
 
 import uuid
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -198,5 +199,9 @@ def _link(report: PaymentReport, receipt: Receipt) -> None:
     report.save(update_fields=["receipt", "invoice"])
     if report.invoice and report.status == ReportStatus.OPEN:
         report.invoice.account = report.account
-        params = {"provider": report.hook.kind, "report": report.kind, "amount": (report.amount, report.currency)}
+        params: dict[str, Any] = {
+            "provider": report.hook.kind,
+            "report": report.kind,
+            "amount": (report.amount, report.currency),
+        }
         timeline.note(report.invoice, "payment_reported", _actor(report.hook), **params)
