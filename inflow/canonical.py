@@ -35,6 +35,11 @@ def canonical(text: str) -> str:
     return _space.sub(" ", unicodedata.normalize("NFC", _invisible.sub("", text))).strip()
 
 
+def spellings(text: str) -> list[str]:
+    """Return the canonical form of `text`, and the text itself: some identifiers are stored as they came."""
+    return [each for each in dict.fromkeys((canonical(text), text)) if each]
+
+
 def canonical_words(text: str) -> str:
     """Return a search term with each word in canonical form. Tabs and newlines separate words."""
     return " ".join(canonical(text.translate(_SPACES)).split())

@@ -21,7 +21,7 @@ from inflow.accounts.models import Account
 from inflow.languages import choice_label
 from inflow.restores import walltime
 from inflow.sql import Batch, compiled, joining
-from invoices import early_clock, promises, receipts, signals, workdays
+from invoices import bounds, early_clock, promises, receipts, signals, workdays
 from invoices.amending import (
     NEW_ROUND_DAYS,
     again_if_changed,
@@ -146,8 +146,7 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     if not invoice.is_open:
         message = _("No promise can be recorded for an invoice that is %(status)s.")
         raise Refused("status", "illegal_transition", message % {"status": choice_label(Status, invoice.status)})
-    if promised_on < account.today():
-        raise Refused("promised_on", "in_the_past", _("The promised day must not be in the past."))
+    bounds.check_end(account, draft.actor, "promised_on", promised_on)
     amount = invoice.balance if amount is None else amount
     check_money("amount", amount, invoice.currency)
     if amount > invoice.balance:
@@ -309,14 +308,18 @@ def _change_status(draft: Draft, target: str, hold_until: dt.date | None) -> Non
     elif target == Status.DISPUTED:
         invoice.disputed_at, invoice.hold_until, invoice.dispute_paused = account.now(), None, None
     elif target == Status.ON_HOLD:
-        today = account.today()
-        until = hold_until or today + DEFAULT_HOLD
-        if until < today:
-            raise Refused("hold_until", "in_the_past", _("hold_until must not be in the past."))
-        invoice.disputed_at, invoice.hold_until = None, until
+        hold(draft, hold_until)
     else:
         _resume(draft, target)
     draft.derive()
+
+
+def hold(draft: Draft, until: dt.date | None) -> None:
+    """Put the locked invoice on hold, by default for `DEFAULT_HOLD`. The caller derives its status."""
+    until = until or draft.account.today() + DEFAULT_HOLD
+    if until != draft.invoice.hold_until:
+        bounds.check_end(draft.account, draft.actor, "hold_until", until)
+    draft.invoice.disputed_at, draft.invoice.hold_until = None, until
 
 
 def _resume(draft: Draft, target: str) -> None:

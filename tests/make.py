@@ -56,6 +56,9 @@ EARLIEST_ZONE, LATEST_ZONE = "Pacific/Kiritimati", "Pacific/Pago_Pago"
 # The id of nothing.
 NOWHERE = uuid.UUID("00000000-0000-4000-8000-000000000007")
 
+# A day as far ahead as the API and agents may pause reminders, whatever the account's time zone.
+FAR_AHEAD = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=178)).isoformat()
+
 _numbers = itertools.count(1)
 
 

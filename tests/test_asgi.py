@@ -172,6 +172,20 @@ def test_a_long_header_is_refused_before_it_is_parsed(path: str, media: str, nam
     run(test)
 
 
+@WAITING
+@pytest.mark.parametrize("broken", ["%FF", "a%ffb", "%E2%82", "%ED%A0%80", "%C0%80"])
+def test_a_path_that_is_not_utf_8_is_404(path: str, media: str, broken: str) -> None:
+    async def test() -> None:
+        async with front() as (site, app):
+            got = await call(site, "PUT", f"{path}/{broken}", parts=[b"{}"])
+            assert is_refused(got, 404, "not_found", media)
+            assert app.calls == []
+            for whole in ("%25FF", "%E2%82%AC"):
+                assert (await call(site, "PUT", f"{path}/{whole}", parts=[b"{}"])).status == 200
+
+    run(test)
+
+
 def test_cookies_that_no_browser_sends_are_dropped_and_the_others_kept() -> None:
     async def test() -> None:
         async with front() as (site, _):

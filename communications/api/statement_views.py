@@ -100,6 +100,7 @@ class StatementOut(serializers.Serializer[Any]):
 
 class StatementViewSet(ApiViewSet):
     scopes = {"retrieve": Scope.INVOICES_READ}
+    reads_query = frozenset({"retrieve"})
 
     @extend_schema(
         operation_id="get_statement",

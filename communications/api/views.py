@@ -52,6 +52,7 @@ FORECAST_KEPT_S = 600
 
 class CommunicationViewSet(ApiViewSet):
     scopes = {"list": Scope.COMMUNICATIONS_READ, "of_invoice": Scope.COMMUNICATIONS_READ}
+    reads_query = frozenset(scopes)
 
     @extend_schema(
         operation_id="list_communications",

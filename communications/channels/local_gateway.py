@@ -60,7 +60,8 @@ def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
     """Accept a message as Twilio does: 201 with an id, 401 for unknown credentials, 400 for an invalid number."""
     token = _token_of(request, account_sid)
     if token is None:
-        return JsonResponse({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
+        refusal = {"code": 20003, "message": "Authenticate", "status": 401}
+        return JsonResponse(refusal, status=401, headers={"WWW-Authenticate": 'Basic realm="Twilio API"'})
     data = request.POST
     if not _TO.fullmatch(data.get("To", "")):
         return JsonResponse({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}, status=400)

@@ -38,7 +38,7 @@ def choose(account: Account, rows: Sequence[Communication], listed: Sequence[Inv
         name = f"statement-{account.today():%Y-%m-%d}.pdf"
         described = {"id": STATEMENT, "name": name, "size": 0, "sha256": ""}
         return Attachments((described,) if statement.is_available() else ())
-    found = documents.current(invoice.pk for invoice in listed)
+    found = documents.for_debtors(listed)
     if not found:
         return Attachments()
     if CollectionSettings.objects.filter(account=account, attaches_documents=False).exists():

@@ -72,7 +72,7 @@ def open_invoices(party: DebtorParty) -> list[Invoice]:
 def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageText) -> list[Line]:
     promises = Promise.objects.filter(invoice__in=invoices, status=PromiseStatus.OPEN)
     promised = dict(promises.values_list("invoice_id", "promised_on"))
-    with_document = documents.current(invoice.pk for invoice in invoices)
+    with_document = documents.for_debtors(invoices)
     pattern = payment_links.settings_of(invoices[0].account).payment_url_pattern if invoices else ""
     found = []
     for invoice in invoices:
@@ -86,7 +86,7 @@ def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageTex
 
 def paid_documents(token: str, party: DebtorParty, text: PageText) -> list[tuple[str, str]]:
     """Return the number and the link of the document of each paid invoice of this party, newest first."""
-    paid = party.invoices.filter(Exists(documents.CURRENT), status=Status.PAID).order_by(
+    paid = party.invoices.filter(Exists(documents.FOR_DEBTOR), status=Status.PAID).order_by(
         "-issue_date", "invoice_number"
     )
     return [(invoice.invoice_number, _url("document", token, invoice, text)) for invoice in paid[:PAID_SHOWN]]

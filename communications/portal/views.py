@@ -117,7 +117,7 @@ def document(request: HttpRequest, token: str, invoice_id: UUID) -> HttpResponse
     opened, _ = _open(request, token)
     invoice = _invoice(opened, invoice_id)
     _count(request, "page-document", str(opened.debtor.pk), DOCUMENTS_PER_DEBTOR)
-    found = documents.of(invoice) if invoice.cancelled_at is None else None
+    found = documents.for_debtors([invoice]).get(invoice.pk) if invoice.cancelled_at is None else None
     response = documents.response(found, invoice.invoice_number)
     if response is None:
         raise Http404

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest
 
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
+from inflow.accounts.roles import Role
 
 
 def person(request: HttpRequest) -> User:
@@ -18,7 +19,7 @@ def person(request: HttpRequest) -> User:
 
 def actor(request: HttpRequest) -> Actor:
     """Return the logged-in user as the author of a change made in the dashboard."""
-    return Actor(person(request).email, Channel.DASHBOARD)
+    return Actor(person(request).email, Channel.DASHBOARD, is_manager=person(request).may(Role.MANAGER))
 
 
 def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet[Any]:

@@ -17,11 +17,12 @@ class Channel(StrEnum):
 class Actor:
     """The author of a change. `name` is an email address, the name of an API key, `clock` or `debtor`.
 
-    Some transitions are permitted only if `is_staff` is True.
+    Some transitions are permitted only if `is_staff` is True, and long holds only if `is_manager` is True.
     """
 
     name: str
     channel: Channel
+    is_manager: bool = False
 
     @property
     def is_staff(self) -> bool:

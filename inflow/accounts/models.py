@@ -1,7 +1,6 @@
 """Accounts, their users and their API keys."""
 
 import datetime as dt
-import re
 import uuid
 import zoneinfo
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django_otp.models import Device, ThrottlingMixin, TimestampMixin
 
+from inflow import places
 from inflow.accounts.plans import LIMITS, Limits, Plan
 from inflow.accounts.roles import Role, at_least
 
@@ -50,10 +50,8 @@ def known_time_zone(name: str) -> None:
 
 
 def known_subdivision(code: str) -> None:
-    if not re.fullmatch(r"[A-Z]{2}-[A-Z0-9]{1,3}", code):
-        raise ValidationError(
-            _("%(code)s is not an ISO 3166-2 code, such as AE-SH.") % {"code": code}, code="unknown_subdivision"
-        )
+    """Raise `ValidationError` unless it is the code of a region. Migrations name this function."""
+    places.known_subdivision(code)
 
 
 class Account(models.Model):
@@ -122,6 +120,9 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        places.known_country(self.country)
 
     @property
     def limits(self) -> Limits:

@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 from inflow.api import throttling
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
+from inflow.api.fields import StrictQuery
 from inflow.api.responses import ApiResponse
 
 Action = Callable[..., ApiResponse]
@@ -34,13 +35,22 @@ class JSONOnly(BaseContentNegotiation):
 
 
 class ApiViewSet(ViewSet):
-    """A viewset names the scope of each of its actions in `scopes`; None opens an action to any key."""
+    """A viewset names the scope of each of its actions in `scopes`; None opens an action to any key.
+
+    The actions in `reads_query` validate their query parameters; the others take none.
+    """
 
     scopes: dict[str, str | None] = {}
+    reads_query: frozenset[str] = frozenset({"list"})
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     content_negotiation_class = JSONOnly
     metadata_class = None
     usage: throttling.Usage | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action in self.scopes.keys() - self.reads_query:
+            StrictQuery.of(request)
 
     def perform_authentication(self, request: Request) -> None:
         """The limit comes before the scope: a request that lacks the scope counts like any other."""

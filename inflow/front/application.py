@@ -11,7 +11,7 @@ from inflow import health, proxies
 from inflow.accounts import keys
 from inflow.front import parent
 from inflow.front.bodies import Body, Receive
-from inflow.front.environ import Scope, environ_of, refuse_long_headers
+from inflow.front.environ import Scope, environ_of, refuse_long_headers, refuse_undecodable_path
 from inflow.front.errors import Refusal, ResponseUnfinished
 from inflow.front.pools import Application, Pool
 from inflow.front.refusals import response_to
@@ -73,6 +73,7 @@ class Front:
             log.warning("response_cut_off", path=environ["PATH_INFO"], error=type(error).__name__)
 
     async def _response(self, scope: Scope, environ: dict[str, Any], receive: Receive, path: str) -> Response:
+        refuse_undecodable_path(environ)
         refuse_long_headers(environ)
         is_program = path.startswith(("/api/", "/hooks/"))
         client = _client_of(environ, is_program=is_program)

@@ -54,6 +54,18 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     return environ
 
 
+def refuse_undecodable_path(environ: Mapping[str, Any]) -> None:
+    """Refuse a path that is not UTF-8: no route has it.
+
+    Django would replace each byte that it can't decode by its percent-encoding, so that a number or a token in the path
+    could become `%FF`.
+    """
+    try:
+        environ["PATH_INFO"].encode("latin-1").decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(404, "not_found", "There is no such resource.") from error
+
+
 def refuse_long_headers(environ: Mapping[str, Any]) -> None:
     for name, value in environ.items():
         if isinstance(value, str) and len(value) > MAX_HEADER and name not in _UNBOUNDED:

@@ -44,8 +44,8 @@ class PromiseViewSet(ApiViewSet):
         operation_id="record_promise",
         summary="Record a promise to pay",
         description=(
-            "The invoice is on hold until the end of the second working day after `promised_on`. The promise replaces"
-            " an earlier one. Without `amount`, it is about the whole balance."
+            "The invoice is on hold until the end of the second working day after `promised_on`, which is at most"
+            " 180 days ahead. The promise replaces an earlier one. Without `amount`, it is about the whole balance."
         ),
         request=PromiseIn,
         responses={201: PromiseOut},

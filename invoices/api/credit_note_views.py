@@ -14,13 +14,15 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import address_of
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
+from inflow.canonical import spellings
 from invoices import credit_notes
 from invoices.api import receipt_representation as shown
 from invoices.api.receipt_serializers import CreditNoteIn, CreditNoteOut, CreditNoteQuery, UndoIn, ids_of
 from invoices.api.refusals import refusals_as_problems
+from invoices.debtors import aliases
 from invoices.models import Allocation, CreditNote, Invoice
 
-_FILTERS = {"currency": "currency", "debtor_id": "debtor_id", "number": "number", "created_after": "created_at__gt"}
+_FILTERS = {"currency": "currency", "created_after": "created_at__gt"}
 
 EXAMPLE = OpenApiExample(
     "A credit note against an invoice",
@@ -53,10 +55,15 @@ class CreditNoteViewSet(ApiViewSet):
         query, account = CreditNoteQuery.of(request), account_of(request)
         rows = CreditNote.objects.for_account(account)
         rows = rows.filter(**{lookup: query[name] for name, lookup in _FILTERS.items() if name in query})
+        if "debtor_id" in query:
+            rows = rows.filter(debtor=aliases.current_id(account, query["debtor_id"]))
+        if "number" in query:
+            rows = rows.filter(number__in=spellings(query["number"]))
         if "status" in query:
             rows = rows.filter(status__in=query["status"])
         if "invoice_number" in query:
-            named = Invoice.objects.for_account(account).filter(invoice_number=query["invoice_number"]).values("pk")
+            numbers = spellings(query["invoice_number"])
+            named = Invoice.objects.for_account(account).filter(invoice_number__in=numbers).values("pk")
             covered = Allocation.objects.filter(invoice__in=named).exclude(credit_note=None).values("credit_note")
             rows = rows.filter(Q(invoice__in=named) | Q(pk__in=covered))
         return pagination.respond(request, rows.values(*shown.CREDIT_NOTE_COLUMNS), query, shown.of_credit_note_row)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from inflow import places
 from inflow.accounts.models import Account, Language, User, known_subdivision, known_time_zone
 from inflow.api.fields import (
     EMAIL,
@@ -109,10 +110,8 @@ class _DebtorFields(StrictSerializer):
 
     def validate_country(self, value: str | None) -> str:
         code = (value or "").upper()
-        if code and not (len(code) == 2 and code.isascii() and code.isalpha()):
-            raise serializers.ValidationError(
-                _("A two-letter ISO 3166 country code is needed, such as AE."), "unknown_country"
-            )
+        if code:
+            places.known_country(code)
         return code
 
     def validate_subdivision(self, value: str | None) -> str:

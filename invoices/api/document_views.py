@@ -69,6 +69,9 @@ class DocumentOut(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Of an electronic invoice: its number, dates, amounts and parties."
     )
     differences = DifferenceOut(many=True, help_text="Where an electronic invoice differs from the registered one.")
+    is_withheld = serializers.BooleanField(
+        help_text="Not sent to the debtor, because the invoice named another party when it was uploaded."
+    )
     created_at = serializers.DateTimeField()
 
 
@@ -83,6 +86,7 @@ def _shown(document: Document, invoice: Invoice) -> dict[str, Any]:
         "sha256": document.sha256,
         "values": document.content,
         "differences": [dict(zip(("field", "document", "invoice"), each, strict=True)) for each in found],
+        "is_withheld": not document.is_for(invoice),
         "created_at": document.created_at,
     }
 
@@ -109,7 +113,8 @@ class DocumentViewSet(ApiViewSet):
         summary="Attach the invoice's PDF or UBL XML, or replace it",
         description=(
             "The body is the file itself, at most 10 MiB, not JSON. Its content decides whether it is a PDF or a UBL"
-            " 2.1 invoice (also of PINT AE and ZATCA). The same file again changes nothing."
+            " 2.1 invoice (also of PINT AE and ZATCA). The same file again changes nothing, but"
+            " for an invoice that names another party since: the document is not sent to it before that."
         ),
         request=dict.fromkeys(_KINDS, OpenApiTypes.BINARY),
         responses={200: DocumentOut, 201: DocumentOut},

@@ -15,16 +15,23 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import address_of
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
+from inflow.canonical import spellings
 from invoices import ledger
 from invoices.api import receipt_representation as shown
 from invoices.api import representation
 from invoices.api.receipt_serializers import ApplyCreditIn, ReceiptIn, ReceiptOut, ReceiptQuery, UndoIn, ids_of
 from invoices.api.refusals import refusals_as_problems
 from invoices.api.serializers import InvoiceOut
+from invoices.debtors import aliases
 from invoices.models import Allocation, Invoice, Receipt
 
-_EQUAL = ("currency", "debtor_id", "reference", "bank_id")
-_COMPARED = {"paid_before": "paid_at__lt", "paid_after": "paid_at__gt", "created_after": "created_at__gt"}
+_COMPARED = {
+    "currency": "currency",
+    "paid_before": "paid_at__lt",
+    "paid_after": "paid_at__gt",
+    "created_after": "created_at__gt",
+}
+_CODES = ("reference", "bank_id")
 
 TRANSFER_EXAMPLE = OpenApiExample(
     "A transfer over two invoices",
@@ -60,12 +67,16 @@ class ReceiptViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> ApiResponse:
         query, account = ReceiptQuery.of(request), account_of(request)
-        rows = Receipt.objects.for_account(account).filter(**{name: query[name] for name in _EQUAL if name in query})
+        rows = Receipt.objects.for_account(account)
         rows = rows.filter(**{lookup: query[name] for name, lookup in _COMPARED.items() if name in query})
+        rows = rows.filter(**{f"{name}__in": spellings(query[name]) for name in _CODES if name in query})
+        if "debtor_id" in query:
+            rows = rows.filter(debtor=aliases.current_id(account, query["debtor_id"]))
         if "status" in query:
             rows = rows.filter(status__in=query["status"])
         if "invoice_number" in query:
-            named = Invoice.objects.for_account(account).filter(invoice_number=query["invoice_number"]).values("pk")
+            numbers = spellings(query["invoice_number"])
+            named = Invoice.objects.for_account(account).filter(invoice_number__in=numbers).values("pk")
             paid = Allocation.objects.filter(invoice__in=named).exclude(receipt=None).values("receipt")
             rows = rows.filter(Q(pk__in=paid) | Q(posted_on__in=named))
         return pagination.respond_whole(request, rows.values(*shown.RECEIPT_COLUMNS), query, shown.of_receipt_rows)

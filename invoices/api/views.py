@@ -95,6 +95,7 @@ _CHANGED = ("status", "payment_status", "notes", "hold_until")
 
 
 class InvoiceViewSet(UpsertActions, ApiViewSet):
+    reads_query = frozenset({"list", "put_by_query"})
     scopes = {
         **UpsertActions.scopes,
         "list": Scope.INVOICES_READ,

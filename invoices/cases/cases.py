@@ -114,10 +114,7 @@ def _resolve(draft: Draft, wanted: CaseChange) -> Resolution:
             raise StaffOnly("resolution", "staff_only", _("Only a person in the dashboard may write an invoice off."))
         invoice.written_off_at = draft.account.now()
     elif resolution == Resolution.HOLD:
-        until = wanted.hold_until or draft.account.today() + lifecycle.DEFAULT_HOLD
-        if until < draft.account.today():
-            raise Refused("hold_until", "in_the_past", _("hold_until must not be in the past."))
-        invoice.disputed_at, invoice.hold_until = None, until
+        lifecycle.hold(draft, wanted.hold_until)
     elif resolution == Resolution.PROMISE:
         if wanted.promised_on is None:
             raise Refused(

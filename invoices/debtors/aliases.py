@@ -18,6 +18,14 @@ def current(debtor: Debtor) -> Debtor:
     return debtor
 
 
+def current_id(account: Account, debtor_id: uuid.UUID) -> uuid.UUID:
+    """Return the id of the debtor, or of the one that replaces it. An unknown id is returned as it is."""
+    merged = Debtor.objects.for_account(account).exclude(merged_into=None).order_by()
+    while into := merged.filter(pk=debtor_id).values_list("merged_into", flat=True).first():
+        debtor_id = into
+    return debtor_id
+
+
 def ids_of(debtor_id: uuid.UUID) -> list[uuid.UUID]:
     """Return the id of a debtor and those of all debtors merged into it."""
     found, newest = [debtor_id], [debtor_id]

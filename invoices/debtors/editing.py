@@ -66,7 +66,7 @@ def create(
                 names = Names(debtor.name, debtor.company, email, phone)
                 found, _is_exact = debtors.find(account, names, lacks_external_id=bool(external_id))
                 if found:
-                    raise _is_known(found)
+                    raise _is_known(found, has_contact=bool(email or phone))
             debtor.save(force_insert=True)
             if external_id:
                 debtors.add_external_id(debtor, external_id)
@@ -264,11 +264,17 @@ def _used_id(external_id: str, debtor: Debtor) -> Refused:
     return Refused("external_id", "duplicate", message % {"external_id": external_id, "id": debtor.pk})
 
 
-def _is_known(debtor: Debtor) -> Refused:
-    message = _(
-        "Debtor %(id)s is the same party and shares an address or mail domain: change that one, for example its "
-        "external_id."
-    )
+def _is_known(debtor: Debtor, *, has_contact: bool) -> Refused:
+    if has_contact:
+        message = _(
+            "Debtor %(id)s is the same party and shares an address or mail domain: change that one, for example its "
+            "external_id."
+        )
+    else:
+        message = _(
+            "Debtor %(id)s is the same party and has no email or phone either: change that one, or send the contacts "
+            "that tell them apart."
+        )
     return Refused("name", "duplicate", message % {"id": debtor.pk})
 
 

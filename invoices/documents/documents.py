@@ -27,8 +27,9 @@ from invoices.models import Document, DocumentKind, Invoice
 UNSAFE = r"""[ !"#$%&'()*,/:;<=>?@\[\\\]^`{|}~]+"""
 _unsafe = re.compile(UNSAFE)
 _EXTENSIONS = {DocumentKind.PDF: "pdf", DocumentKind.UBL: "xml"}
-# The current document of the outer query's invoice.
+# The current document of the outer query's invoice, and the one that its debtor may get.
 CURRENT = Document.objects.filter(invoice=OuterRef("pk"), superseded_at=None)
+FOR_DEBTOR = CURRENT.filter(party=OuterRef("party"))
 MEDIA_TYPES = {DocumentKind.PDF: "application/pdf", DocumentKind.UBL: "application/xml"}
 
 
@@ -42,20 +43,23 @@ def attach(
     kind: DocumentKind | None = None,
 ) -> Document:
     """Attach a document to an invoice and replace the current one, unless it is the same. Raise `Refused` if the
-    content is not a document, or not of the given kind."""
-    if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+    content is not a document, or not of the given kind. The same one is confirmed for the invoice's party."""
+    party = Invoice.objects.for_account(account).filter(pk=invoice_id).values_list("party", flat=True).first()
+    if party is None:
         raise NotFound
     checked = contents.check(content, kind)
     digest = hashlib.sha256(content).hexdigest()
     same: Document | None = Document.objects.filter(invoice=invoice_id, superseded_at=None, sha256=digest).first()
-    if same:
+    if same and same.party == party:
         return same
-    stored_as = storage.save(storage.new_name(account.pk, _EXTENSIONS[checked.kind]), content)
+    stored_as = _save(account, checked.kind, content) if same is None else ""
     with account_scope(account):
         invoice = _lock(account, invoice_id)
         current = of(invoice)
-        if current and current.sha256 == digest:  # meanwhile
-            return current
+        if current and current.sha256 == digest:  # for another party, or attached meanwhile
+            return _confirm(current, invoice, actor)
+        if same:  # replaced meanwhile
+            stored_as = _save(account, checked.kind, content)
         if current:
             current.superseded_at = timezone.now()
             current.save(update_fields=["superseded_at"])
@@ -67,11 +71,33 @@ def attach(
             size=len(content),
             sha256=digest,
             content=checked.values,
+            party=invoice.party,
             stored_as=stored_as,
             uploaded_by=actor.name,
         )
         storage.insert(document, content)
         timeline.note(invoice, "document_replaced" if current else "document_attached", actor, file=document.file_name)
+    return document
+
+
+def _save(account: Account, kind: DocumentKind, content: bytes) -> str:
+    """Save the file and return its name in the storage; "" means that the database stores it."""
+    return storage.save(storage.new_name(account.pk, _EXTENSIONS[kind]), content)
+
+
+def confirm(account: Account, invoice_id: uuid.UUID, actor: Actor) -> Document | None:
+    """Let the debtor get the current document, which was attached while the invoice named another party."""
+    with account_scope(account):
+        invoice = _lock(account, invoice_id)
+        document = of(invoice)
+        return _confirm(document, invoice, actor) if document else None
+
+
+def _confirm(document: Document, invoice: Invoice, actor: Actor) -> Document:
+    if not document.is_for(invoice):
+        document.party = invoice.party
+        document.save(update_fields=["party"])
+        timeline.note(invoice, "document_confirmed", actor, file=document.file_name)
     return document
 
 
@@ -100,6 +126,12 @@ def current(invoice_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Document]:
     """Return the current documents by invoice, without their data."""
     found = Document.objects.filter(invoice__in=list(invoice_ids), superseded_at=None)
     return {document.invoice_id: document for document in found}
+
+
+def for_debtors(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Document]:
+    """Return the current documents that may be sent and shown to the debtors, by invoice."""
+    by_id = {invoice.pk: invoice for invoice in invoices}
+    return {pk: document for pk, document in current(by_id).items() if document.is_for(by_id[pk])}
 
 
 def file_name(number: str, kind: str) -> str:

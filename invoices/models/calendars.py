@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from inflow import places
 from inflow.accounts.models import Account, known_subdivision
 
 MAX_HOLIDAY_DAYS = 31
@@ -93,6 +94,7 @@ class CalendarRule(models.Model):
 
     def clean(self) -> None:
         """Reject rows that would close a place forever or have no effect."""
+        places.known_country(self.country)
         if self.subdivision and not self.subdivision.startswith(f"{self.country}-"):
             raise ValidationError({"subdivision": _("The region must be in the country, such as AE-SH in AE.")})
         if self.ends_on and (self.starts_on is None or self.ends_on < self.starts_on):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
+from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
 from invoices.models.invoices import Invoice
 
@@ -33,6 +34,12 @@ class Document(models.Model):
     stored_as = models.CharField(
         max_length=200, blank=True, editable=False, help_text=_lazy("Its name in the storage. Empty: in the database.")
     )
+    party = models.CharField(
+        max_length=MAX_KEY,
+        db_default="",
+        editable=False,
+        help_text=_lazy("The party of the invoice when the document was attached or confirmed."),
+    )
     uploaded_by = models.CharField(max_length=254)
     created_at = models.DateTimeField(_lazy("uploaded"), default=timezone.now)
     superseded_at = models.DateTimeField(_lazy("replaced or removed"), null=True)
@@ -55,6 +62,10 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    def is_for(self, invoice: Invoice) -> bool:
+        """Return True if the debtor may get it. One that was attached while the invoice named another party may not."""
+        return self.party == invoice.party
 
 
 class DocumentFile(models.Model):

@@ -1,6 +1,7 @@
 """Reports of payment providers: a payment is recorded once. What can't be recorded is stored for a person."""
 
 import uuid
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -56,7 +57,7 @@ def receive(hook: PaymentHook, report: Report) -> PaymentReport:
         )
         stored.save(force_insert=True)
         if report.kind != ReportKind.PAYMENT:
-            _take_back(hook, stored)
+            _take_back(stored, report)
         elif report.is_test and not hook.account.is_test:
             _leave(stored, "test_mode")
         elif receipt := _receipt_of(stored):
@@ -165,6 +166,9 @@ def _settle(report: PaymentReport, receipt: Receipt, handled_by: str = "") -> No
     same.filter(kind=ReportKind.PAYMENT, status=ReportStatus.OPEN).update(
         status=ReportStatus.RECORDED, receipt=receipt, invoice=receipt.posted_on_id, problem="", detail=""
     )
+    # Providers report in any order: a refund may have arrived before its payment.
+    for earlier in same.exclude(kind=ReportKind.PAYMENT).filter(receipt=None).select_related("account", "hook"):
+        _link(earlier, receipt)
 
 
 def _leave(report: PaymentReport, problem: str, detail: str = "") -> None:
@@ -172,13 +176,32 @@ def _leave(report: PaymentReport, problem: str, detail: str = "") -> None:
     report.save(update_fields=["problem", "detail", "invoice"])
 
 
-def _take_back(hook: PaymentHook, report: PaymentReport) -> None:
-    """Leave a refund or chargeback for a person, who decides whether to reverse the payment."""
-    report.receipt = _receipt_of(report)
-    if report.receipt and report.receipt.posted_on_id:
-        invoice = Invoice.objects.get(pk=report.receipt.posted_on_id)
-        invoice.account, report.invoice = hook.account, invoice
-        amount = report.amount, report.currency
-        timeline.note(invoice, "payment_reported", _actor(hook), provider=hook.kind, report=report.kind, amount=amount)
-    _leave(report, "taken_back")
-    report.save(update_fields=["receipt"])
+def _take_back(stored: PaymentReport, report: Report) -> None:
+    """Leave a refund or chargeback for a person, who decides whether to reverse the payment.
+
+    Stripe reports a chargeback again when it withdraws the money. One report of it is enough for a person.
+    """
+    _leave(stored, "taken_back")
+    same = PaymentReport.objects.filter(hook=stored.hook_id, payment_id=stored.payment_id, kind=stored.kind)
+    if stored.kind == ReportKind.DISPUTE and same.filter(amount=stored.amount).exclude(pk=stored.pk).exists():
+        stored.status = ReportStatus.RECORDED
+    receipt = _receipt_of(stored)
+    if receipt is None:
+        stored.invoice = _find(stored.account, report)
+    stored.save(update_fields=["status", "invoice"])
+    if receipt:
+        _link(stored, receipt)
+
+
+def _link(report: PaymentReport, receipt: Receipt) -> None:
+    """Store the payment that the provider took back, and note it on the invoice that it was recorded on."""
+    report.receipt, report.invoice = receipt, receipt.posted_on
+    report.save(update_fields=["receipt", "invoice"])
+    if report.invoice and report.status == ReportStatus.OPEN:
+        report.invoice.account = report.account
+        params: dict[str, Any] = {
+            "provider": report.hook.kind,
+            "report": report.kind,
+            "amount": (report.amount, report.currency),
+        }
+        timeline.note(report.invoice, "payment_reported", _actor(report.hook), **params)

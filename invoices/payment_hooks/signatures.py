@@ -12,6 +12,7 @@ import time
 from invoices.models import HookKind
 
 HEADERS = {HookKind.STRIPE: "Stripe-Signature", HookKind.HMAC: "X-InFlow-Signature"}
+CHALLENGE = 'InFlow-Signature realm="payments"'  # the same for every hook, also for an unknown address
 TOLERANCE_S = 300
 _MAX_HEADER = 2_000
 

@@ -30,7 +30,8 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
         return errors.respond(request, 413, "body_too_large", "The body may be at most 256 KiB long.")
     hook = PaymentHook.objects.select_related("account").filter(token=token[:100], is_on=True).first()
     if hook is None or not _is_signed(request, hook):
-        return errors.respond(request, 401, "not_signed", "The signature is missing, invalid or older than 5 minutes.")
+        detail = "The signature is missing, invalid or older than 5 minutes."
+        return errors.respond(request, 401, "not_signed", detail, {"WWW-Authenticate": signatures.CHALLENGE})
     try:
         data = StrictJSONParser().parse(io.BytesIO(request.body))
         report = reading.read(hook.kind, data, hook.account)

@@ -177,11 +177,12 @@ def test_working_days_are_counted_over_holidays() -> None:
         {"kind": "hours", "closes_at": dt.time(12)},
         {"kind": "hours", "weekdays": [4], "opens_at": dt.time(12), "closes_at": dt.time(9)},
         {"kind": "weekend", "weekdays": [4], "subdivision": "SA-01"},
+        {"kind": "weekend", "weekdays": [4], "country": "XX"},
     ],
 )
 def test_a_row_that_closes_for_good_or_does_nothing_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        CalendarRule(country="AE", name="Broken", **fields).clean()
+        CalendarRule(**{"country": "AE", "name": "Broken", **fields}).clean()
 
 
 def test_even_broken_rows_are_no_silence_without_end() -> None:

@@ -17,7 +17,7 @@ from communications.portal import links
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.documents import documents
-from invoices.models import Contact, Debtor, Invoice
+from invoices.models import Contact, Debtor, Invoice, TimelineEntry
 from tests import files, make
 from tests.communications.test_copies import after_first, states
 from tests.mailserver import MailServer
@@ -206,6 +206,56 @@ def test_another_party_and_a_cancelled_invoice_are_not_found(account: Account, v
     assert str(theirs.pk) not in visitor.get(path).content.decode()
     lifecycle.change(account, mine.pk, make.STAFF, status="cancelled")
     assert visitor.get(f"{path}/document/{mine.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("how", ["amend", "upsert"])
+def test_no_other_party_gets_a_document_until_it_is_confirmed(
+    mail: MailServer, account: Account, visitor: Client, how: str
+) -> None:
+    reminder = due(account, invoice_number="INV-7", debtor_company="Gulf Trading LLC")
+    invoice = reminder.invoice
+    data = attach(invoice)
+    if how == "amend":
+        lifecycle.amend(account, invoice.pk, make.API, {"debtor_company": "Oryx Foods FZE"})
+    else:
+        row = make.new_invoice(account, invoice_number="INV-7", debtor_company="Oryx Foods FZE")
+        lifecycle.upsert(account, row, {"invoice_number", "debtor_company"}, make.API)
+    invoice = make.again(invoice)
+    assert invoice.debtor_id != reminder.debtor_id
+    place = make.open_place()
+    Debtor.objects.filter(pk=invoice.debtor_id).update(time_zone=place.zone.key, country=place.country)
+    address = path_of(invoice)
+    assert visitor.get(f"{address}/document/{invoice.pk}").status_code == 404
+    assert f"/document/{invoice.pk}" not in visitor.get(address).content.decode()
+    make.reminder_due(invoice)
+    assert sender.send_due() == 1
+    assert attached(mail.mails[-1]) == []
+    assert documents.for_debtors([invoice]) == {}
+    documents.confirm(account, invoice.pk, make.STAFF)
+    assert visitor.get(f"{address}/document/{invoice.pk}").content == data
+    again = TimelineEntry.objects.filter(invoice=invoice, kind="document_confirmed")
+    assert again.count() == 1
+    documents.confirm(account, invoice.pk, make.STAFF)
+    assert again.count() == 1
+
+
+def test_a_paid_invoices_document_of_another_party_is_not_on_the_page(account: Account, visitor: Client) -> None:
+    invoice = make.overdue_invoice(account, debtor_company="Gulf Trading LLC")
+    data = attach(invoice)
+    lifecycle.amend(account, invoice.pk, make.API, {"debtor_company": "Oryx Foods FZE"})
+    lifecycle.change(account, invoice.pk, make.STAFF, status="paid")
+    address = path_of(make.again(invoice))
+    assert f"/document/{invoice.pk}" not in visitor.get(address).content.decode()
+    documents.attach(account, invoice.pk, make.STAFF, data)  # the same file, uploaded anew
+    assert f"/document/{invoice.pk}" in visitor.get(address).content.decode()
+
+
+def test_a_party_that_is_named_as_before_has_its_document_again(account: Account) -> None:
+    invoice = make.overdue_invoice(account, debtor_company="Gulf Trading LLC")
+    attach(invoice)
+    for company, is_usable in (("Oryx Foods FZE", False), ("GULF TRADING L.L.C.", True)):
+        lifecycle.amend(account, invoice.pk, make.API, {"debtor_company": company})
+        assert bool(documents.for_debtors([make.again(invoice)])) == is_usable
 
 
 def test_a_document_has_the_links_expiry_and_revocation(account: Account, visitor: Client) -> None:

@@ -10,7 +10,7 @@ from communications.delivery.manual import MessageRequest
 from communications.models import CollectionSettings, Communication, PolicyStep, ReminderPolicy
 from communications.schedule import policies
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import amending, lifecycle
 from invoices.debtors import debtors, editing
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from tests import make
@@ -51,6 +51,20 @@ def test_no_message_about_any_invoice_is_planned_foreseen_or_sent() -> None:
     assert not Escalation.objects.exists()
     for invoice in (planned_one, later, arrived):
         assert make.again(invoice).next_contact_at is None
+
+
+def test_an_amended_invoice_follows_the_facts_of_its_new_debtor() -> None:
+    account = account_at(MONDAY)
+    left_alone, moving = owing(account, "INV-1"), owing(account, "INV-2", debtor_company="Oryx Foods FZE")
+    leave_alone(left_alone)
+    until(account, "2026-04-06 12:00")
+    assert planned(moving).waits_for == ""
+    for company, waits_for in ((left_alone.debtor_company, "never_chase"), ("Oryx Foods FZE", "")):
+        amending.amend(now_of(moving), moving.pk, make.API, {"debtor_company": company})
+        assert planned(moving).waits_for == waits_for
+        assert (make.again(moving).next_contact_at is None) == bool(waits_for)
+    assert kinds_on(moving).count("moved") == 2
+    assert {"others_arrived", "others_left"} <= set(kinds_on(left_alone))
 
 
 def test_the_timeline_says_why() -> None:

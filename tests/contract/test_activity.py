@@ -44,7 +44,12 @@ def test_a_promise_without_an_amount_is_about_the_balance(account: Account, api:
 
 @pytest.mark.parametrize(
     ("days", "amount", "field", "code"),
-    [(-1, None, "promised_on", "in_the_past"), (1, 1001, "amount", "above_balance"), (1, 0, "amount", "not_positive")],
+    [
+        (-1, None, "promised_on", "in_the_past"),
+        (181, None, "promised_on", "too_far_ahead"),
+        (1, 1001, "amount", "above_balance"),
+        (1, 0, "amount", "not_positive"),
+    ],
 )
 def test_a_promise_that_makes_no_sense_is_refused(
     account: Account, api: Caller, invoice: Invoice, days: int, amount: Any, field: str, code: str

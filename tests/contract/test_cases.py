@@ -74,8 +74,8 @@ def test_acknowledging_holds_the_invoice_seven_days_and_names_who_is_on_it(
     ("said", "status"),
     [
         ({"resolution": "hold"}, "on_hold"),
-        ({"resolution": "hold", "hold_until": "2998-01-01"}, "on_hold"),
-        ({"resolution": "promise", "promised_on": "2998-01-01"}, "on_hold"),
+        ({"resolution": "hold", "hold_until": make.FAR_AHEAD}, "on_hold"),
+        ({"resolution": "promise", "promised_on": make.FAR_AHEAD}, "on_hold"),
         ({"resolution": "ladder"}, "overdue"),
     ],
 )
@@ -98,6 +98,8 @@ def test_resolving_says_what_becomes_of_the_invoice(
         ({"status": "resolved", "resolution": "promise"}, 422, "required"),
         ({"status": "resolved", "resolution": "write_off"}, 403, "staff_only"),
         ({"status": "resolved", "resolution": "hold", "hold_until": "2020-01-01"}, 422, "in_the_past"),
+        ({"status": "resolved", "resolution": "hold", "hold_until": "2998-01-01"}, 422, "too_far_ahead"),
+        ({"status": "resolved", "resolution": "promise", "promised_on": "2998-01-01"}, 422, "too_far_ahead"),
         ({"status": "resolved", "resolution": "ladder", "hold_until": "2998-01-01"}, 422, "without_hold"),
         ({"resolution": "ladder"}, 422, "without_resolving"),
         ({"status": "acknowledged", "assignee": "stranger@example.com"}, 422, "unknown_member"),

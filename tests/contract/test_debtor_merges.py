@@ -51,6 +51,24 @@ def test_a_merge_and_its_undo(account: Account, api: Caller) -> None:
     is_problem(api.post(undo, {}), 422, "already_undone", "merge")
 
 
+def test_filters_by_debtor_follow_a_merge_and_its_undo(account: Account, api: Caller) -> None:
+    alpha, beta = pair(account)
+    money = {"amount": 10, "currency": "AED", "debtor_id": str(alpha.debtor_id)}
+    paid = api.post("payments", money).json["id"]
+    credited = api.post("credit-notes", {"number": "CN-1", **money}).json["id"]
+    merge = merging.merge(account, alpha.debtor_id, beta.debtor_id, make.API)
+
+    def found() -> list[list[str]]:
+        paths = (
+            f"{name}?debtor_id={each.debtor_id}" for name in ("payments", "credit-notes") for each in (alpha, beta)
+        )
+        return [[row["id"] for row in api.get(path).json] for path in paths]
+
+    assert found() == [[paid], [paid], [credited], [credited]]
+    merging.undo(account, merge.pk, make.API)
+    assert found() == [[paid], [], [credited], []]
+
+
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [

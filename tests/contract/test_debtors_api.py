@@ -148,6 +148,14 @@ def test_a_debtor_that_an_invoice_would_find_is_refused_and_named(account: Accou
     assert posted(api, external_id="C-2", contacts=[{"email": "cfo@gulf.example"}])["id"] != debtor["id"]
 
 
+def test_a_debtor_without_contacts_is_refused_for_what_it_is(api: Caller) -> None:
+    shown = posted(api)
+    body = {"name": shown["name"], "company": shown["company"]}
+    detail = is_problem(api.post("debtors", body), 422, "duplicate", "name")["detail"]
+    assert shown["id"] in detail
+    assert "no email or phone either" in detail
+
+
 def test_the_same_post_with_a_key_is_done_once(account: Account, api: Caller) -> None:
     body = {"name": "Ahmed", "external_id": "C-1"}
     first, second = (api.post("debtors", body, Idempotency_Key="one") for _ in range(2))
@@ -283,6 +291,10 @@ def test_a_replaced_contact_that_has_opted_out_stays_opted_out(account: Account,
         ({"policy": "No such"}, "policy", "unknown_policy"),
         ({"time_zone": "Mars/Olympus"}, "time_zone", "unknown_time_zone"),
         ({"country": "1A"}, "country", "unknown_country"),
+        ({"country": "XX"}, "country", "unknown_country"),
+        ({"country": "UK"}, "country", "unknown_country"),
+        ({"subdivision": "AE-ZZ"}, "subdivision", "unknown_subdivision"),
+        ({"subdivision": "XX-01"}, "subdivision", "unknown_subdivision"),
         ({"country": "AE", "subdivision": "SA-01"}, "subdivision", "other_country"),
         ({"language": "xx"}, "language", "invalid_choice"),
         ({"tags": ["a"] * 21}, "tags", "max_length"),

@@ -51,6 +51,7 @@ BEYOND_THE_SCHEMA = {
     "needs_a_payment": "partially_paid goes by the ledger",
     "cancelled": "goes by the invoice's status",
     "in_the_past": "goes by today",
+    "too_far_ahead": "goes by today",
     "too_old": "goes by today",
     "in_the_future": "goes by today",
     "not_alone": "reversal_of goes alone",

@@ -60,6 +60,14 @@ def test_a_trailing_slash_is_no_route(account: Account, api: Caller, route: Rout
         is_problem(api.send(route.method, f"{path}/?{query}", route.body), 404, "not_found")
 
 
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_an_unknown_query_parameter_is_422_on_every_route(account: Account, api: Caller, route: Route) -> None:
+    path = address(route, account)
+    with nothing_happens(account):
+        answer = api.send(route.method, f"{path}{'&' if '?' in path else '?'}nope=1", route.body)
+    is_problem(answer, 422, "unknown_field", "nope")
+
+
 @pytest.mark.parametrize("path", ["invoices/7", "invoices/7e3aa919-b432-4c2b", "invoices/%00", "webhooks/x", "nope"])
 def test_a_malformed_id_is_404(api: Caller, path: str) -> None:
     is_problem(api.get(path), 404, "not_found")

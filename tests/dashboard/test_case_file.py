@@ -44,12 +44,26 @@ def test_a_promise_that_was_kept_is_not_withdrawn(own: World) -> None:
 @pytest.mark.parametrize("pause", ["dispute", "hold"])
 def test_a_pause_says_how_it_ends(pause: str, own: World) -> None:
     client = own.logged_in(Role.AGENT)
-    said = {"reason": "Damaged.", "hold_until": "2999-12-31"}
+    said = {"reason": "Damaged.", "hold_until": make.FAR_AHEAD}
     answer = client.post(page("invoices_invoice", pause, own.invoice.pk), said, follow=True)
     resume = page("invoices_invoice", "resume", own.invoice.pk)
     assert answer.content.decode().count(f'class="undo" href="{resume}"') == 2  # after the deed, and on the file
     client.post(resume, {})
     assert make.again(own.invoice).status == "overdue"
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [("hold", {"hold_until": "2999-12-31"}), ("promise", {"promised_on": "2999-12-31", "amount": "10"})],
+)
+def test_only_a_manager_pauses_reminders_for_more_than_180_days(verb: str, said: dict[str, str], own: World) -> None:
+    address = page("invoices_invoice", verb, own.invoice.pk)
+    with nothing_changes(own):
+        refused = own.logged_in(Role.AGENT).post(address, said)
+    last = own.account.today() + dt.timedelta(days=180)
+    assert last.isoformat() in str(refused.context["form"].errors)
+    assert own.logged_in(Role.MANAGER).post(address, said).status_code == 302
+    assert make.again(own.invoice).status == "on_hold"
 
 
 def test_a_payment_can_be_undone_from_the_message_that_tells_of_it(own: World) -> None:
@@ -96,7 +110,7 @@ def test_many_are_assigned_at_once_after_a_form_that_only_asks(own: World) -> No
 
 
 def test_what_does_not_fit_is_left_and_said(own: World) -> None:
-    said = {"apply": "1", "hold_until": "2999-12-31", "reason": ""}
+    said = {"apply": "1", "hold_until": make.FAR_AHEAD, "reason": ""}
     client = own.logged_in(Role.AGENT)
     answer = client.post(LIST, chosen("hold_selected", own.invoice, own.closed, **said), follow=True)
     assert (make.again(own.invoice).status, make.again(own.closed).status) == ("on_hold", "paid")
@@ -113,7 +127,7 @@ def test_a_ladder_is_chosen_for_many_by_a_manager_alone(own: World) -> None:
 
 
 def test_a_viewer_has_no_verbs_in_the_list_and_foreign_rows_are_not_chosen(own: World, foreign: World) -> None:
-    said = chosen("hold_selected", own.invoice, foreign.invoice, apply="1", hold_until="2999-12-31")
+    said = chosen("hold_selected", own.invoice, foreign.invoice, apply="1", hold_until=make.FAR_AHEAD)
     with nothing_changes(own, foreign):
         viewer = own.logged_in(Role.VIEWER)
         assert "_selected_action" not in viewer.get(LIST).content.decode()

@@ -10,6 +10,7 @@ from django.test import Client
 
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
+from invoices import lifecycle
 from invoices.documents import documents
 from invoices.models import Document, Invoice, TimelineEntry
 from tests import files, make
@@ -61,6 +62,20 @@ def test_a_document_is_uploaded_downloaded_replaced_and_removed_on_the_invoices_
     assert client.get(page("invoices_invoice", "document", invoice.pk)).status_code == 404
     kinds = TimelineEntry.objects.filter(invoice=invoice).values_list("kind", flat=True)
     assert {"document_attached", "document_replaced", "document_removed"} <= set(kinds)
+
+
+def test_a_document_of_another_party_is_said_and_used_again_by_a_manager(client: Client, invoice: Invoice) -> None:
+    upload(client, page("invoices_invoice", "upload_document", invoice.pk), "7.pdf", files.pdf("one"))
+    case, confirm = (page("invoices_invoice", name, invoice.pk) for name in ("change", "confirm_document"))
+    assert confirm not in client.get(case).content.decode()
+    lifecycle.amend(invoice.account, invoice.pk, make.API, {"debtor_company": "Oryx Foods FZE"})
+    html = client.get(case).content.decode()
+    assert "while the invoice named another party" in html
+    assert confirm in html
+    assert "named another party" in client.get(page("invoices_document", "changelist")).content.decode()
+    assert client.post(confirm, {"post": "yes"}).status_code == 302
+    assert confirm not in client.get(case).content.decode()
+    assert documents.for_debtors([make.again(invoice)])
 
 
 def test_what_is_no_document_is_said_on_the_form(client: Client, invoice: Invoice) -> None:

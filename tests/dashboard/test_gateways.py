@@ -98,9 +98,9 @@ def test_a_promise_is_confirmed_for_the_debtors_own_invoices_only(own: World, fo
     other = make.invoice(own.account, debtor_company="Oryx Foods LLC", debtor_email="other@oryx.example")
     for not_theirs in (other, foreign.invoice):
         with nothing_changes(own, foreign):
-            said = {"invoices": [str(not_theirs.pk)], "promised_on": "2999-12-31"}
+            said = {"invoices": [str(not_theirs.pk)], "promised_on": make.FAR_AHEAD}
             assert client.post(address, said).status_code == 200
-    said = {"invoices": [str(own.invoice.pk)], "promised_on": "2999-12-31"}
+    said = {"invoices": [str(own.invoice.pk)], "promised_on": make.FAR_AHEAD}
     assert client.post(address, said).status_code == 302
     assert Promise.objects.filter(invoice=own.invoice).count() == 1
     assert Reply.objects.get(account=own.account).status == "confirmed"

@@ -81,7 +81,7 @@ SAID: dict[str, dict[str, Any]] = {
     },
     "invoices_debtor_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10", "currency": "AED"},
     "invoices_invoice_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10"},
-    "invoices_invoice_promise": {"promised_on": "2999-12-31", "amount": "10"},
+    "invoices_invoice_promise": {"promised_on": make.FAR_AHEAD, "amount": "10"},
     "invoices_invoice_escalate": {"notes": "They moved."},
     "invoices_invoice_amend": {
         **{"amount": "90", "issue_date": "2025-01-01", "due_date": "2025-02-03"},
@@ -90,7 +90,7 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_move_due_date": {"due_date": "2025-02-03", "reason": "As agreed."},
     "invoices_escalation_resolve": {"resolution": "ladder"},
     "invoices_bankline_choose": {"proposal": "0"},
-    "invoices_invoice_hold": {"hold_until": "2999-12-31"},
+    "invoices_invoice_hold": {"hold_until": make.FAR_AHEAD},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
     "invoices_invoice_choose_policy": {"policy": "none"},
     "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
@@ -99,7 +99,7 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_debtor_log_call": {"outcome": "message_left"},
     "communications_communication_answer": {"text": "STOP"},
     "communications_reply_paid": {"amount": "100", "paid_at": "2026-01-05"},
-    "communications_reply_promise": {"promised_on": "2999-12-31"},
+    "communications_reply_promise": {"promised_on": make.FAR_AHEAD},
     "communications_gateway_edit": {
         "base_url": "https://api.sandfox.example",
         "account_sid": "AC1",
@@ -108,7 +108,7 @@ SAID: dict[str, dict[str, Any]] = {
     },
     "invoices_openitemslist_correct_all": {"kinds": ["closed_there"], "sure": "on"},
     "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
-    "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
+    "communications_answer_confirm_promise": {"promised_on": make.FAR_AHEAD},
     "webhooks_subscription_replay_since": {"hours": "24"},
     "invoices_paymentreport_record_on_invoice": {"invoice_number": "Falcon-1"},
 }

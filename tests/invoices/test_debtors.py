@@ -3,10 +3,13 @@
 import io
 from functools import partial
 
+import phonenumbers
 import pytest
 from django.core.management import call_command
 
+from inflow import places
 from inflow.accounts.models import Account
+from invoices import seeding
 from invoices.debtors import contacts, debtor_parties, debtors
 from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection
@@ -201,3 +204,13 @@ def test_a_phone_number_is_kept_in_its_international_form(given: str, country: s
 def test_what_is_no_phone_number_is_refused(given: str) -> None:
     with pytest.raises(debtors.InvalidPhone):
         debtors.normalise_phone(given, "AE")
+
+
+def test_every_country_and_region_of_the_tables_is_known() -> None:
+    for rule in seeding.shipped():
+        places.known_country(rule["country"])
+        if rule["subdivision"]:
+            places.known_subdivision(rule["subdivision"])
+    assert phonenumbers.SUPPORTED_REGIONS - {"AC", "TA"} <= places.countries()  # islands of Saint Helena
+    for code in ("AE-AZ", "SA-14", "GB-LND", "US-CA"):
+        places.known_subdivision(code)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
+from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from invoices import lifecycle, narrative, signals
 from invoices.api import representation
@@ -154,10 +155,34 @@ def test_a_hold_lasts_30_days_unless_said_otherwise(account: Account) -> None:
     assert make.events_of(account) == ["invoice.created", "invoice.status_changed"]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("time_zone", [make.EARLIEST_ZONE, make.LATEST_ZONE])
+def test_a_hold_and_a_promise_end_within_180_days_of_the_account(time_zone: str) -> None:
+    account = make.account(time_zone=time_zone)
+    held, promised = make.overdue_invoice(account), make.overdue_invoice(account)
+    last = account.today() + dt.timedelta(days=180)
+    lifecycle.change(account, held.pk, make.API, status="on_hold", hold_until=last)
+    lifecycle.promise(account, promised.pk, make.API, last)
+    later = last + dt.timedelta(days=1)
+    with nothing_happens(account), pytest.raises(lifecycle.Refused, match=last.isoformat()):
+        lifecycle.change(account, held.pk, make.API, status="on_hold", hold_until=later)
+    with nothing_happens(account), pytest.raises(lifecycle.Refused, match=last.isoformat()):
+        lifecycle.promise(account, promised.pk, make.STAFF, later)
+
+
+def test_the_day_of_a_managers_longer_hold_may_be_sent_again(account: Account) -> None:
+    invoice, later = make.invoice(account), account.today() + dt.timedelta(days=400)
+    manager = Actor("manager@example.com", Channel.DASHBOARD, is_manager=True)
+    lifecycle.change(account, invoice.pk, manager, status="on_hold", hold_until=later)
+    with nothing_happens(account):
+        lifecycle.change(account, invoice.pk, make.API, status="on_hold", hold_until=later)
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
         ({"status": "on_hold", "days": -1}, "in_the_past"),
+        ({"status": "on_hold", "days": 181}, "too_far_ahead"),
         ({"status": "disputed", "days": 5}, "without_hold"),
         ({"days": 5}, "without_hold"),
     ],

@@ -93,6 +93,29 @@ def test_filters_and_searches_find_a_number_in_any_spelling(account: Account, nu
     assert linked(page, "invoices_invoice") == {str(made.pk)}
 
 
+@pytest.mark.parametrize("code", SPELLINGS)
+def test_the_lists_of_money_and_debtors_find_a_code_in_any_spelling(account: Account, code: str) -> None:
+    make.invoice(account, invoice_number=PLAIN)
+    api = caller(account)
+    paid = {"amount": 10, "currency": "AED", "allocations": [{"invoice_number": PLAIN, "amount": 4}]}
+    assert api.post("payments", paid | {"reference": PLAIN, "bank_id": PLAIN}).status == 201
+    credit = {"number": PLAIN, "amount": 1, "currency": "AED", "invoice_number": PLAIN}
+    assert api.post("credit-notes", credit).status == 201
+    assert api.post("debtors", {"name": "Noor", "external_id": PLAIN, "tags": [PLAIN]}).status == 201
+    for path in (
+        *("payments?invoice_number", "payments?reference", "payments?bank_id"),
+        *("credit-notes?invoice_number", "credit-notes?number", "debtors?external_id", "debtors?tag"),
+    ):
+        assert len(api.get(f"{path}={quote(code)}").json) == 1, path
+
+
+def test_an_older_reference_is_found_as_it_was_stored(account: Account) -> None:
+    api = caller(account)
+    invoice = make.invoice(account)
+    assert api.post(f"invoices/{invoice.pk}/payments", {"amount": 10, "reference": SPELLINGS[0]}).status == 201
+    assert len(api.get(f"payments?reference={quote(SPELLINGS[0])}").json) == 1
+
+
 def test_a_search_tells_one_space_from_two_and_finds_any_kind_of_them(account: Account) -> None:
     made = make.invoice(account, invoice_number="INV\u00a0 9")
     assert make.again(made).invoice_number == "INV  9"

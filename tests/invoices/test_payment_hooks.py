@@ -124,7 +124,8 @@ def test_an_invoice_is_found_by_its_id_too_and_more_than_the_balance_is_credit(
 def test_what_is_unsigned_forged_or_old_is_401(invoice: Invoice, hook: PaymentHook, how: dict[str, Any]) -> None:
     if "header" in how:
         how = {"header": how["header"].encode("latin-1").decode("latin-1")}
-    assert post(hook, payment(), **how).status_code == 401
+    refused = post(hook, payment(), **how)
+    assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'InFlow-Signature realm="payments"')
     assert not PaymentReport.objects.exists()
     assert make.again(invoice).amount_paid == 0
 
@@ -245,6 +246,36 @@ def test_money_that_is_taken_back_waits_for_a_person(invoice: Invoice, stripe: P
     assert report.invoice == invoice
     assert make.again(invoice).amount_paid == Decimal("1000.5")
     assert TimelineEntry.objects.filter(invoice=invoice, kind="payment_reported").count() == 1
+
+
+def test_a_refund_that_arrives_before_its_payment_names_it_afterwards(invoice: Invoice, stripe: PaymentHook) -> None:
+    post(stripe, event("charge.refunded", id="evt_9", amount_refunded=100_050))
+    assert PaymentReport.objects.get().invoice == invoice
+    post(stripe, event())
+    report = PaymentReport.objects.get(event_id="evt_9")
+    assert (report.status, report.receipt) == ("open", Receipt.objects.get())
+    assert TimelineEntry.objects.filter(invoice=invoice, kind="payment_reported").count() == 1
+
+
+def test_a_chargeback_and_its_withdrawal_are_one_matter_for_a_person(invoice: Invoice, stripe: PaymentHook) -> None:
+    post(stripe, event())
+    for id, kind in (("evt_8", "charge.dispute.created"), ("evt_9", "charge.dispute.funds_withdrawn")):
+        post(stripe, event(kind, id=id, amount=100_050))
+    backs = PaymentReport.objects.filter(kind="dispute")
+    assert sorted(backs.values_list("status", flat=True)) == ["open", "recorded"]
+    assert set(backs.values_list("receipt", flat=True)) == {Receipt.objects.get().pk}
+    assert TimelineEntry.objects.filter(invoice=invoice, kind="payment_reported").count() == 1
+
+
+def test_a_payment_that_is_sent_again_under_another_event_id_is_recorded_once(
+    account: Account, invoice: Invoice, hook: PaymentHook
+) -> None:
+    post(hook, payment(payment_id="p-1"))
+    post(hook, payment(id="pay-2", payment_id="p-1"))
+    post(hook, payment(id="pay-3"))  # only its reference shows that it is the same
+    assert make.again(invoice).amount_paid == Decimal("1000.5")
+    statuses = dict(PaymentReport.objects.values_list("event_id", "status"))
+    assert statuses == {"payment:pay-1": "recorded", "payment:pay-2": "recorded", "payment:pay-3": "open"}
 
 
 # --- What can't be recorded --------------------------------------------------------------------------------------

@@ -158,6 +158,10 @@ class DocumentAdmin(AboutInvoice):
     def state(self, document: Document) -> str:
         if document.removed_at:
             return badge(_("Removed"), "danger")
-        return badge(_("Replaced")) if document.superseded_at else badge(_("Current"), "success")
+        if document.superseded_at:
+            return badge(_("Replaced"))
+        if not document.is_for(document.invoice):
+            return badge(_("Not sent: the invoice named another party"), "warning")
+        return badge(_("Current"), "success")
 
     uploaded = moment_column(_lazy("Uploaded"), "created_at")

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from communications.models import CallOutcome, ReminderPolicy
 from communications.schedule import policies, policy_rules
+from inflow import places
 from inflow.accounts.models import Language, known_time_zone
 from inflow.canonical import canonical
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
@@ -376,8 +377,8 @@ class DebtorForm(AddressedForm):
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"].upper()
-        if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
-            raise ValidationError(_("Enter a two-letter ISO 3166 country code, such as AE."))
+        if country:
+            places.known_country(country)
         return country
 
     def clean_subdivision(self) -> str:

@@ -56,6 +56,11 @@ def _has_document(invoice: Invoice) -> bool:
     return documents.of(invoice) is not None
 
 
+def _is_withheld(invoice: Invoice) -> bool:
+    document = documents.of(invoice)
+    return document is not None and not document.is_for(invoice)
+
+
 def upload(model_admin: Any, request: HttpRequest, invoice: Invoice) -> HttpResponse:
     """Show the form on GET, and attach the file on POST."""
     back = model_admin.url("change", invoice.pk)
@@ -87,6 +92,20 @@ class DocumentActions:
         return response
 
     @row_action(
+        _lazy("Use the document again"),
+        needs=Role.MANAGER,
+        icon="task",
+        fits=_is_withheld,
+        intro=_lazy(
+            "It was uploaded while the invoice named another party. Check that it names this debtor: it is attached to "
+            "emails and offered on the debtor page again."
+        ),
+    )
+    def confirm_document(self, invoice: Invoice, actor: Actor, form: PageForm) -> str:
+        documents.confirm(invoice.account, invoice.pk, actor)
+        return _("The document of invoice %(invoice)s is used again.") % {"invoice": invoice}
+
+    @row_action(
         _lazy("Remove document"),
         needs=Role.MANAGER,
         icon="delete",
@@ -111,6 +130,8 @@ def shown(invoice: Invoice, user: User) -> dict[str, Any] | None:
         "is_electronic": document.kind == DocumentKind.UBL,
         "size": filesizeformat(document.size),
         "url": reverse("admin:invoices_invoice_document", args=[invoice.pk]),
+        "is_withheld": not document.is_for(invoice),
+        "confirm_url": reverse("admin:invoices_invoice_confirm_document", args=[invoice.pk]) if may else "",
         "replace_url": reverse("admin:invoices_invoice_upload_document", args=[invoice.pk]) if may else "",
         "uploaded": date_format(document.created_at.astimezone(invoice.account.zone), "DATETIME_FORMAT"),
         "values": [(label, document.content[name]) for name, label in _VALUES.items() if document.content.get(name)],

@@ -83,7 +83,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
             "items": [
                 *("apply_credit", "credit_note", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
                 *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel"),
-                *("upload_document", "remove_document", "document"),
+                *("upload_document", "confirm_document", "remove_document", "document"),
             ],
         },
     )
