@@ -24,6 +24,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     merging,
     messages,
     open_items,
+    open_items_source,
     payment_hooks,
     payment_reports,
     payment_settings,

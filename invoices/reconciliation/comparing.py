@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import signals
+from invoices.errors import Refused
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 from invoices.models.open_items import Difference, DifferenceKind, OpenItemsList
 
@@ -96,15 +98,26 @@ def record(
         Difference.objects.bulk_create(found, batch_size=1_000)
         lists = OpenItemsList.objects.for_account(account)
         lists.filter(pk__in=list(lists.values_list("pk", flat=True)[LISTS_KEPT:])).delete()
-        if as_of and _is_complete(account, complete):
+        if as_of and _confirms(account, items, complete):
             signals.payments_synced.send(Account, account=account, actor=actor)
     return stored, found
 
 
-def _is_complete(account: Account, complete: Collection[str]) -> bool:
-    """Return True if `complete` has every currency of the account's open invoices."""
-    used = Invoice.objects.for_account(account).filter(status__in=OPEN).order_by()
-    return bool(complete) and not used.exclude(currency__in=complete).exists()
+def used_currencies(account: Account) -> set[str]:
+    """Return the currencies of the account's open invoices."""
+    return set(_open_invoices(account).order_by().values_list("currency", flat=True).distinct())
+
+
+def check_not_empty(account: Account, items: Sequence[Item]) -> None:
+    """Raise `Refused` if a file has no open items although there are open invoices here: its export has failed."""
+    if not items and _open_invoices(account).exists():
+        raise Refused("file", "empty", _("The list has no open invoices. If all are paid, record their payments here."))
+
+
+def _confirms(account: Account, items: Sequence[Item], complete: Collection[str]) -> bool:
+    """Return True if the list has all open invoices, in every currency of those here. An empty one proves nothing."""
+    used = used_currencies(account)
+    return bool(complete) and used <= set(complete) and bool(items or not used)
 
 
 def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Iterator[Difference]:
@@ -151,7 +164,11 @@ def _difference(
 
 def _open(account: Account) -> dict[str, _Row]:
     """Return the account's open invoices by number."""
-    return _rows(Invoice.objects.for_account(account).filter(status__in=OPEN))
+    return _rows(_open_invoices(account))
+
+
+def _open_invoices(account: Account) -> InvoiceQuerySet:
+    return Invoice.objects.for_account(account).filter(status__in=OPEN)
 
 
 def _others(account: Account, numbers: Iterable[str]) -> dict[str, _Row]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,11 +28,12 @@ from inflow.dashboard.core.markup import amount, badge, bdi, link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.open_items_source import failure_of
 from invoices import money
 from invoices.errors import Refused
 from invoices.imports import reading as files
 from invoices.imports.errors import UnreadableFile
-from invoices.models import OPEN, Difference, DifferenceKind, DifferenceStatus, Invoice, OpenItemsList
+from invoices.models import OPEN, Difference, DifferenceKind, DifferenceStatus, Invoice, OpenItemsList, OpenItemsSource
 from invoices.models.imports import DateOrder
 from invoices.reconciliation import comparing, correcting, reading
 
@@ -161,17 +162,24 @@ class OpenItemsListAdmin(OwnRowsAdmin):
         except UnreadableFile as error:
             raise Refused("file", "unreadable", str(error)) from error
         end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone)
-        used = Invoice.objects.for_account(account).filter(status__in=OPEN).order_by()
+        comparing.check_not_empty(account, items)
         stored, _found = comparing.record(
             account,
             items,
             actor(request),
             source=OpenItemsList.Source.UPLOAD,
             as_of=min(end, account.now()),
-            complete=set(used.values_list("currency", flat=True)) if form.cleaned_data["is_complete"] else (),
+            complete=comparing.used_currencies(account) if form.cleaned_data["is_complete"] else (),
             file_name=upload.name or "",
         )
         return HttpResponseRedirect(_differences_url(stored))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show why the last scheduled fetch of the account failed."""
+        source = OpenItemsSource.objects.filter(account=person(request).account_id).first()
+        if request.method == "GET" and source and (failure := failure_of(source)):
+            messages.warning(request, failure)
+        return super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OpenItemsList]:
         is_open = Q(differences__status=DifferenceStatus.OPEN)
