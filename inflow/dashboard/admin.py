@@ -15,6 +15,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     credit_notes,
     debtors,
     deliveries,
+    differences,
     documents,
     duplicates,
     gateways,

@@ -117,6 +117,12 @@ class Difference(models.Model):
     currency = models.CharField(max_length=3)
     balance_here = models.DecimalField(max_digits=18, decimal_places=3, null=True)
     balance_there = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    amount_there = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        help_text=_lazy("The invoice's amount in the books, if it explains the other balance."),
+    )
     due_date_here = models.DateField(null=True)
     due_date_there = models.DateField(null=True)
     changed_since = models.BooleanField(

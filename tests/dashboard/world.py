@@ -188,7 +188,7 @@ def build(name: str) -> World:
     report = make.payment_report(hook, invoice_number=f"of {name}")
     credit_notes.void(account, note.pk, make.STAFF)  # no credit, which every message would mention
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
-    found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    compared, _ = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     default = policies.default_for(account)
     rules = [
         PolicyRule.objects.create(account=account, position=place, tag=f"{name} {place}", policy=default)
@@ -211,8 +211,8 @@ def build(name: str) -> World:
         account,
         people,
         {
-            "invoices_openitemslist": found[0].pk,
-            "invoices_difference": found[1][0].pk,
+            "invoices_openitemslist": compared.pk,
+            "invoices_difference": compared.differences.all()[0].pk,
             "invoices_openitemssource": sources.create(account, url=f"https://{name.lower()}.example/open", hour=6).pk,
             "invoices_debtormerge": merge.pk,
             "invoices_possibleduplicate": pair.pk,
