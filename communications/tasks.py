@@ -35,3 +35,9 @@ def notify_missing_channels() -> int:
 def notify_refusals() -> int:
     """Notify admins and platform staff about refused messages, at most once a day. Runs every ten minutes."""
     return notices.notify_refusals()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def notify_failed_fetches() -> int:
+    """Notify admins about scheduled fetches that fail, once until one succeeds. Runs every ten minutes."""
+    return notices.notify_failed_fetches()

@@ -23,6 +23,7 @@ MODELS = {
     "calendarrule": (_lazy("calendar entry"), _lazy("calendars")),
     "collectionsettings": (_lazy("rules and limits"), _lazy("rules and limits")),
     "openitemslist": (_lazy("reconciliation"), _lazy("reconciliations")),
+    "openitemssource": (_lazy("scheduled fetch"), _lazy("scheduled fetches")),
     "paymentsettings": (_lazy("payment settings"), _lazy("payment settings")),
     "subscription": (_lazy("webhook"), _lazy("webhooks")),
 }

@@ -12,6 +12,7 @@ from invoices import ledger, lifecycle
 from invoices.bank import files
 from invoices.debtors import duplicate_search, duplicates, merging
 from invoices.imports import phases
+from invoices.reconciliation import fetching
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -82,3 +83,16 @@ def sweep_bank_files() -> None:
     """Read the files whose wake-up was lost or whose worker died. Runs several times a minute."""
     for file_id in files.unclaimed():
         wake(read_bank_file.name, str(file_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def fetch_open_items(source_id: str) -> None:
+    """Fetch an account's list of open items, and compare it."""
+    fetching.fetch(uuid.UUID(source_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def sweep_open_items() -> None:
+    """Fetch the lists of open items that are due. Runs every minute."""
+    for source_id in fetching.due():
+        wake(fetch_open_items.name, str(source_id))

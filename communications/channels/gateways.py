@@ -41,7 +41,8 @@ def is_captured(account: Account, gateway: Gateway) -> bool:
     Messages of test accounts are captured. Under `make run`, an account without a clock of its own uses the local
     gateway instead. An account with its own clock does not: moving the clock is an HTTP request to the same server.
     """
-    return account.is_test and not (settings.TRY_OUT and account.clock is None and _is_loopback(gateway.base_url))
+    is_local = settings.TRY_OUT and account.clock is None and targets.is_loopback(gateway.base_url)
+    return account.is_test and not is_local
 
 
 def set_token(gateway: Gateway, token: str) -> None:
@@ -62,12 +63,10 @@ def reencrypt(gateway: Gateway) -> None:
 
 def check_base_url(url: str) -> None:
     """Raise `ForbiddenTarget` unless the URL is https to a public host, or loopback under `make run`."""
-    targets.check_url(url)
+    targets.check_https(url)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
         raise ForbiddenTarget(_("A base URL must not contain ? or #."))
-    if parts.scheme != "https" and not (settings.TRY_OUT and _is_loopback(url)):
-        raise ForbiddenTarget(_("Enter an https:// URL."))
 
 
 def is_sender(text: str) -> bool:
@@ -103,9 +102,3 @@ def sign(token: str, url: str, fields: Iterable[tuple[str, Iterable[str]]]) -> s
 
 def is_signed(gateway: Gateway, signature: str, url: str, fields: Iterable[tuple[str, Iterable[str]]]) -> bool:
     return hmac.compare_digest(sign(token_of(gateway), url, fields).encode(), signature.encode())
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    address = targets.literal_address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)

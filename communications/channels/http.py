@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from communications.channels.errors import RequestInterrupted, RequestNotSent
 from inflow.egress import dialling, targets
+from inflow.egress.connections import PORTS
 from inflow.egress.dialling import Deadline
 from inflow.egress.incoming import Incoming
 
@@ -28,7 +29,6 @@ READ_BYTES = 64 * 1024
 WIRE_BYTES = 256 * 1024
 # A connection that was idle for longer than this is opened again.
 _REUSE_SECONDS = 5.0
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Connection:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._url, self._host = url, (parts.hostname or "").rstrip(".")
-        self._port = parts.port or _PORTS[parts.scheme]
+        self._port = parts.port or PORTS[parts.scheme]
         self._socket: socket.socket | None = None
         self._connected_at = 0.0
 

@@ -1,4 +1,4 @@
-"""Notices by email to admins and platform staff: a channel is not set up, or a server refuses messages."""
+"""Notices by email to admins and platform staff: a channel is not set up, a server refuses messages, a fetch fails."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -14,10 +14,11 @@ from django.utils import timezone
 from communications.models import Communication, Medium, Notice, SenderHealth, State
 from inflow.accounts.models import Account, Language, User
 from inflow.accounts.roles import Role
+from invoices.models import OpenItemsSource
 
 log = structlog.get_logger(__name__)
 
-NO_CHANNEL, REFUSED = "no_channel", "refused"
+NO_CHANNEL, REFUSED, FAILED_FETCH = "no_channel", "refused", "failed_fetch"
 # Reasons of messages that are postponed because the mail server or gateway refuses them.
 REFUSED_BY_SERVER = ("refused", "paused", "away")
 INTERVAL = dt.timedelta(days=1)
@@ -45,6 +46,28 @@ def notify_refusals(now: dt.datetime | None = None) -> int:
     if count := mails.count():
         _notify_staff(mails, count, now)
     return _notify_accounts(REFUSED, waiting, now)
+
+
+def notify_failed_fetches(now: dt.datetime | None = None) -> int:
+    """Notify the admins of each account whose list of open items could not be fetched, once until a fetch succeeds.
+
+    Return the number of notified accounts.
+    """
+    now, notified = now or timezone.now(), 0
+    for source in OpenItemsSource.objects.filter(notice_due_at__lte=now).select_related("account"):
+        account = source.account
+        claim = OpenItemsSource.objects.filter(pk=source.pk, notice_due_at=source.notice_due_at)
+        if not claim.update(notice_due_at=now + RETRY_AFTER):  # if the mail fails
+            continue
+        admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
+        try:
+            _mail(FAILED_FETCH, account.language, admins, name=account.name, source=source, zone=account.time_zone)
+        except Exception as error:
+            log.warning("notice_failed", account=str(account.pk), about=FAILED_FETCH, error=type(error).__name__)
+        else:
+            OpenItemsSource.objects.filter(pk=source.pk, notice_due_at=now + RETRY_AFTER).update(notice_due_at=None)
+            notified += 1
+    return notified
 
 
 def _waiting(reasons: Iterable[str]) -> "QuerySet[Communication]":

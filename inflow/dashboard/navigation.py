@@ -53,6 +53,7 @@ def _settings_of(user: User) -> list[Item]:
         items.append(_item(_("Message templates"), "edit_note", "admin:communications_messagetemplate_changelist"))
         items.append(_item(_("Sender profile"), "badge", "admin:communications_senderprofile_changelist"))
         items.append(_item(_("Gateways"), "cell_tower", "admin:communications_gateway_changelist"))
+        items.append(_item(_("Scheduled fetch"), "cloud_download", "admin:invoices_openitemssource_changelist"))
     if user.may(Role.ADMIN):
         items.append(_item(_("Payment providers"), "point_of_sale", "admin:invoices_paymenthook_changelist"))
         items.append(_item(_("API keys"), "key", "admin:accounts_apikey_changelist"))

@@ -9,3 +9,11 @@ class ForbiddenTarget(ValueError):
 
 class ResponseTooLarge(http.client.HTTPException):
     """The response is larger than the limit."""
+
+
+class DownloadFailed(Exception):
+    """A download failed. `reason` is a code; `status` is that of a response that was not 200."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.status = reason, status

@@ -69,6 +69,20 @@ def check_url(url: str) -> None:
         )
 
 
+def check_https(url: str) -> None:
+    """Check the URL as `check_url` does. Raise `ForbiddenTarget` unless it is https, or loopback under `make run`."""
+    check_url(url)
+    if urlsplit(url).scheme != "https" and not (settings.TRY_OUT and is_loopback(url)):
+        raise ForbiddenTarget(_("Enter an https:// URL."))
+
+
+def is_loopback(url: str) -> bool:
+    """Return True if the URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    address = literal_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
 def resolve(host: str, port: int) -> list[tuple[int, Any]]:
     """Resolve `host` and return the (family, socket address) of each result.
 

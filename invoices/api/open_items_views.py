@@ -11,8 +11,9 @@ from inflow.api.bodies import LargeJSONParser
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.api.open_items_serializers import ComparisonOut, OpenItemsIn
-from invoices.models import Difference, DifferenceKind, OpenItemsList
+from invoices.models import DifferenceKind, OpenItemsList
 from invoices.reconciliation import comparing
+from invoices.reconciliation.comparing import Found
 
 EXAMPLE = OpenApiExample(
     "The open items of the books",
@@ -73,6 +74,6 @@ _SHOWN = {
 }
 
 
-def _shown(difference: Difference) -> dict[str, Any]:
-    names = ("invoice_number", "currency", *_SHOWN[DifferenceKind(difference.kind)])
+def _shown(difference: Found) -> dict[str, Any]:
+    names = ("invoice_number", "currency", *_SHOWN[difference.kind])
     return {name: getattr(difference, name) for name in names}

@@ -14,7 +14,13 @@ from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
 from invoices.models.merges import DebtorMerge, DuplicateSearch, Likeness, PossibleDuplicate
 from invoices.models.notes import Note
-from invoices.models.open_items import Difference, DifferenceKind, DifferenceStatus, OpenItemsList
+from invoices.models.open_items import (
+    Difference,
+    DifferenceKind,
+    DifferenceStatus,
+    OpenItemsList,
+    OpenItemsSource,
+)
 from invoices.models.payment_hooks import HookKind, PaymentHook, PaymentReport, ReportKind, ReportStatus
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
@@ -60,6 +66,7 @@ __all__ = [
     "Likeness",
     "Note",
     "OpenItemsList",
+    "OpenItemsSource",
     "Payment",
     "PaymentHook",
     "PaymentReport",

@@ -1,6 +1,7 @@
 """Lists of open items from an account's books, and the differences found when they were compared."""
 
 import uuid
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
 from invoices.models.base import AccountQuerySet
+from invoices.models.imports import DateOrder
 from invoices.models.invoices import MAX_NUMBER, Invoice
 
 
@@ -19,6 +21,7 @@ class OpenItemsList(models.Model):
     class Source(models.TextChoices):
         API = "api", _lazy("API")
         UPLOAD = "upload", _lazy("Upload")
+        FETCH = "fetch", _lazy("Scheduled fetch")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -43,6 +46,50 @@ class OpenItemsList(models.Model):
 
     def __str__(self) -> str:
         return self.file_name or str(self.get_source_display())
+
+
+class OpenItemsSource(models.Model):
+    """The URL from which the account's list of open items is fetched every day. An account has at most one.
+
+    `next_fetch_at` and all times are real, also for test accounts with their own clock. A worker claims the row while
+    it fetches (see `inflow.turns`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="+")
+    url = models.CharField(_lazy("URL"), max_length=2000)
+    sealed_authorization = models.TextField(
+        blank=True, editable=False, help_text=_lazy("The encrypted Authorization header.")
+    )
+    hour = models.PositiveSmallIntegerField(help_text=_lazy("In the account's time zone."))
+    is_complete = models.BooleanField(_lazy("has all open invoices"), default=True)
+    currency = models.CharField(max_length=3, blank=True, help_text=_lazy("For rows without a currency."))
+    date_order = models.CharField(_lazy("order of day and month"), max_length=3, choices=DateOrder, blank=True)
+    is_on = models.BooleanField(_lazy("in use"), default=True)
+    next_fetch_at = models.DateTimeField(_lazy("next fetch"), null=True)
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    claims = models.PositiveSmallIntegerField(default=0, editable=False)
+    fetched_at = models.DateTimeField(_lazy("last successful fetch"), null=True)
+    failed_at = models.DateTimeField(_lazy("last failed fetch"), null=True, help_text=_lazy("Empty after a success."))
+    problem = models.TextField(blank=True, help_text=_lazy("Why the last fetch failed, in the account's language."))
+    notice_due_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(hour__lte=23), name="an_open_items_source_has_an_hour_of_the_day"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_fetch_at"], name="open_items_source_due", condition=Q(next_fetch_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return urlsplit(self.url).hostname or "–"
 
 
 class DifferenceKind(models.TextChoices):
@@ -70,6 +117,12 @@ class Difference(models.Model):
     currency = models.CharField(max_length=3)
     balance_here = models.DecimalField(max_digits=18, decimal_places=3, null=True)
     balance_there = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    amount_there = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        help_text=_lazy("The invoice's amount in the books, if it explains the other balance."),
+    )
     due_date_here = models.DateField(null=True)
     due_date_there = models.DateField(null=True)
     changed_since = models.BooleanField(

@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db import transaction
+from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.sql import account_scope, select
 from invoices import signals
+from invoices.errors import Refused
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
-from invoices.models.open_items import Difference, DifferenceKind, OpenItemsList
+from invoices.models.open_items import DifferenceKind, DifferenceStatus, OpenItemsList
 
 # The lists that are stored for each account. Older ones are deleted when a new one arrives.
 LISTS_KEPT = 20
@@ -20,12 +22,28 @@ _CHUNK = 5_000
 
 
 class Item(NamedTuple):
-    """An open invoice of the books. `due_date` is None if the list has no due dates."""
+    """An open invoice of the books. `due_date` and `amount` are None if the list has none."""
 
     invoice_number: str
     currency: str
     balance: Decimal
     due_date: dt.date | None = None
+    amount: Decimal | None = None
+
+
+class Found(NamedTuple):
+    """A difference, in the order of its columns in `_STORE`."""
+
+    kind: DifferenceKind
+    invoice_number: str
+    currency: str
+    invoice_id: uuid.UUID | None = None
+    balance_here: Decimal | None = None
+    balance_there: Decimal | None = None
+    amount_there: Decimal | None = None
+    due_date_here: dt.date | None = None
+    due_date_there: dt.date | None = None
+    changed_since: bool = False
 
 
 class _Row(NamedTuple):
@@ -35,6 +53,7 @@ class _Row(NamedTuple):
     invoice_number: str
     currency: str
     balance: Decimal
+    covered: Decimal
     due_date: dt.date
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -43,8 +62,8 @@ class _Row(NamedTuple):
 
 def compare(
     account: Account, items: Sequence[Item], *, as_of: dt.datetime | None = None, complete: Collection[str] = ()
-) -> list[Difference]:
-    """Return the differences as unsaved rows, in the order of the list.
+) -> list[Found]:
+    """Return the differences in the order of the list.
 
     Invoices registered after `as_of` are not compared. The invoices that are open here but not in the list come last,
     in order of their due dates, for the currencies in `complete`, and only if `as_of` is known.
@@ -75,12 +94,12 @@ def record(
     as_of: dt.datetime | None = None,
     complete: Collection[str] = (),
     file_name: str = "",
-) -> tuple[OpenItemsList, list[Difference]]:
+) -> tuple[OpenItemsList, list[Found]]:
     """Compare the list and store it with its differences. No invoice is changed.
 
     A list that has all open invoices of the account's currencies confirms that its payments are recorded.
     """
-    with transaction.atomic():
+    with account_scope(account):
         stored = OpenItemsList.objects.create(
             account=account,
             source=source,
@@ -91,28 +110,45 @@ def record(
             actor=actor.name,
         )
         found = compare(account, items, as_of=as_of, complete=complete)
-        for difference in found:
-            difference.account, difference.list = account, stored
-        Difference.objects.bulk_create(found, batch_size=1_000)
+        _store(stored, found)
         lists = OpenItemsList.objects.for_account(account)
         lists.filter(pk__in=list(lists.values_list("pk", flat=True)[LISTS_KEPT:])).delete()
-        if as_of and _is_complete(account, complete):
+        if as_of and _confirms(account, items, complete):
             signals.payments_synced.send(Account, account=account, actor=actor)
     return stored, found
 
 
-def _is_complete(account: Account, complete: Collection[str]) -> bool:
-    """Return True if `complete` has every currency of the account's open invoices."""
-    used = Invoice.objects.for_account(account).filter(status__in=OPEN).order_by()
-    return bool(complete) and not used.exclude(currency__in=complete).exists()
+def used_currencies(account: Account) -> set[str]:
+    """Return the currencies of the account's open invoices."""
+    return set(_open_invoices(account).order_by().values_list("currency", flat=True).distinct())
 
 
-def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Iterator[Difference]:
+def check_not_empty(account: Account, items: Sequence[Item]) -> None:
+    """Raise `Refused` if a file has no open items although there are open invoices here: its export has failed."""
+    if not items and _open_invoices(account).exists():
+        raise Refused("file", "empty", _("The list has no open invoices. If all are paid, record their payments here."))
+
+
+def _confirms(account: Account, items: Sequence[Item], complete: Collection[str]) -> bool:
+    """Return True if the list has all open invoices, in every currency of those here.
+
+    One that has none of the invoices that are open here proves nothing: its export failed, or is another company's.
+    """
+    used = used_currencies(account)
+    if not used:
+        return bool(complete)
+    numbers = [item.invoice_number for item in items]
+    parts = (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))
+    is_known = any(_open_invoices(account).filter(invoice_number__in=part).exists() for part in parts)
+    return used <= set(complete) and is_known
+
+
+def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Iterator[Found]:
     if row is None:
-        yield Difference(
-            kind=DifferenceKind.MISSING_HERE,
-            invoice_number=item.invoice_number,
-            currency=item.currency,
+        yield Found(
+            DifferenceKind.MISSING_HERE,
+            item.invoice_number,
+            item.currency,
             balance_there=item.balance,
             due_date_there=item.due_date,
         )
@@ -123,7 +159,9 @@ def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Ite
         yield _difference(DifferenceKind.OTHER_CURRENCY, row, as_of, item.balance, item.due_date, item.currency)
         return
     if row.balance != item.balance:
-        yield _difference(DifferenceKind.OTHER_BALANCE, row, as_of, item.balance)
+        is_explained = row.is_open and item.amount is not None and item.amount - row.covered == item.balance
+        difference = _difference(DifferenceKind.OTHER_BALANCE, row, as_of, item.balance)
+        yield difference._replace(amount_there=item.amount) if is_explained else difference
     if row.is_open and item.due_date and row.due_date != item.due_date:
         yield _difference(DifferenceKind.OTHER_DUE_DATE, row, as_of, due_date_there=item.due_date)
 
@@ -135,12 +173,12 @@ def _difference(
     balance_there: Decimal | None = None,
     due_date_there: dt.date | None = None,
     currency: str = "",
-) -> Difference:
-    return Difference(
-        kind=kind,
-        invoice_id=row.pk,
-        invoice_number=row.invoice_number,
-        currency=currency or row.currency,
+) -> Found:
+    return Found(
+        kind,
+        row.invoice_number,
+        currency or row.currency,
+        row.pk,
         balance_here=row.balance if balance_there is not None else None,
         balance_there=balance_there,
         due_date_here=row.due_date if due_date_there else None,
@@ -149,9 +187,39 @@ def _difference(
     )
 
 
+def _store(stored: OpenItemsList, found: Sequence[Found]) -> None:
+    """Insert the differences. There may be 100,000, for which model instances take many times as long."""
+    for start in range(0, len(found), _CHUNK):
+        columns = map(list, zip(*found[start : start + _CHUNK], strict=True))
+        select(_STORE, [stored.account_id, stored.pk, DifferenceStatus.OPEN, *columns])
+
+
+_STORE = """
+INSERT INTO invoices_difference (
+  account_id, list_id, status, handled_by, kind, invoice_number, currency, invoice_id, balance_here, balance_there,
+  amount_there, due_date_here, due_date_there, changed_since
+)
+SELECT
+  %s, %s, %s, '', kind, invoice_number, currency, invoice_id, balance_here, balance_there, amount_there, due_date_here,
+  due_date_there, changed_since
+FROM unnest(
+  %s::text[], %s::text[], %s::text[], %s::uuid[], %s::numeric[], %s::numeric[], %s::numeric[], %s::date[], %s::date[],
+  %s::boolean[]
+) WITH ORDINALITY AS found (
+  kind, invoice_number, currency, invoice_id, balance_here, balance_there, amount_there, due_date_here, due_date_there,
+  changed_since, place
+)
+ORDER BY place
+"""
+
+
 def _open(account: Account) -> dict[str, _Row]:
     """Return the account's open invoices by number."""
-    return _rows(Invoice.objects.for_account(account).filter(status__in=OPEN))
+    return _rows(_open_invoices(account))
+
+
+def _open_invoices(account: Account) -> InvoiceQuerySet:
+    return Invoice.objects.for_account(account).filter(status__in=OPEN)
 
 
 def _others(account: Account, numbers: Iterable[str]) -> dict[str, _Row]:
@@ -168,6 +236,8 @@ def _rows(invoices: InvoiceQuerySet) -> dict[str, _Row]:
     columns = ("pk", "invoice_number", "currency", "amount", "amount_paid", "amount_credited", "due_date")
     rows = invoices.order_by().values_list(*columns, "created_at", "updated_at", "status")
     return {
-        number: _Row(pk, number, currency, amount - paid - credited, due, created, updated, status in OPEN)
+        number: _Row(
+            pk, number, currency, amount - paid - credited, paid + credited, due, created, updated, status in OPEN
+        )
         for pk, number, currency, amount, paid, credited, due, created, updated, status in rows.iterator(_CHUNK)
     }

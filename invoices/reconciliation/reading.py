@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -65,9 +66,11 @@ class _Rows:
 
     def item(self, texts: Sequence[str]) -> Item | None:
         """Return the open item of a row, or None if the row is none. Raise `RowRefused` if it can't be understood."""
-        number = canonical(self._cell(texts, "invoice_number"))[:MAX_NUMBER]
+        number = canonical(self._cell(texts, "invoice_number"))
         if not number or not self._cell(texts, self._balance):
             return None
+        if len(number) > MAX_NUMBER:
+            raise RowRefused(_("The invoice number has more than %(count)d characters.") % {"count": MAX_NUMBER})
         cells.refuse_errors(self._cell(texts, self._balance))
         currency = self._currency_of(texts)
         balance = amounts.amount(self._cell(texts, self._balance), currency, str(_LABELS[self._balance]))
@@ -77,7 +80,16 @@ class _Rows:
             raise RowRefused(
                 _("%(amount)s is not an amount in %(currency)s.") % {"amount": balance, "currency": currency}
             )
-        return Item(number, currency, balance, self._due_date(texts))
+        return Item(number, currency, balance, self._due_date(texts), self._amount(texts, currency))
+
+    def _amount(self, texts: Sequence[str], currency: str) -> Decimal | None:
+        """Return the invoice's amount if it stands beside the balance and can be read, else None."""
+        if self._balance == "amount" or "amount" in self._survey["in_company_currency"]:
+            return None
+        try:
+            return amounts.amount(self._cell(texts, "amount"), currency, str(_LABELS["amount"]))
+        except RowRefused:
+            return None
 
     def _cell(self, texts: Sequence[str], name: str) -> str:
         position = self._columns.get(name)

@@ -48,6 +48,7 @@ from invoices.models import (
     Escalation,
     HookKind,
     Invoice,
+    OpenItemsSource,
     Payment,
     PaymentHook,
     PaymentReport,
@@ -59,7 +60,7 @@ from invoices.models import (
 from invoices.models.bank import BankStatement
 from invoices.models.imports import Import, ImportRow
 from invoices.payment_hooks import hooks
-from invoices.reconciliation import comparing
+from invoices.reconciliation import comparing, sources
 from tests import files, make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
@@ -106,6 +107,7 @@ SAID: dict[str, dict[str, Any]] = {
         "auth_token": "mine now",
         "sender": "Mine",
     },
+    "invoices_openitemssource_edit": {"url": "https://mine.example/open", "hour": "7"},
     "invoices_openitemslist_correct_all": {"kinds": ["closed_there"], "sure": "on"},
     "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "communications_answer_confirm_promise": {"promised_on": make.FAR_AHEAD},
@@ -186,7 +188,7 @@ def build(name: str) -> World:
     report = make.payment_report(hook, invoice_number=f"of {name}")
     credit_notes.void(account, note.pk, make.STAFF)  # no credit, which every message would mention
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
-    found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    compared, _ = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     default = policies.default_for(account)
     rules = [
         PolicyRule.objects.create(account=account, position=place, tag=f"{name} {place}", policy=default)
@@ -209,8 +211,9 @@ def build(name: str) -> World:
         account,
         people,
         {
-            "invoices_openitemslist": found[0].pk,
-            "invoices_difference": found[1][0].pk,
+            "invoices_openitemslist": compared.pk,
+            "invoices_difference": compared.differences.all()[0].pk,
+            "invoices_openitemssource": sources.create(account, url=f"https://{name.lower()}.example/open", hour=6).pk,
             "invoices_debtormerge": merge.pk,
             "invoices_possibleduplicate": pair.pk,
             "invoices_escalation": case.pk,
@@ -292,7 +295,17 @@ def rows_of(account: Account) -> dict[str, Any]:
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import, DebtorMerge, PossibleDuplicate),
-        *(CreditNote, PaymentSettings, Document, PaymentHook, PaymentReport, PolicyRule, CallTask, CallLog),
+        *(
+            CreditNote,
+            PaymentSettings,
+            Document,
+            PaymentHook,
+            OpenItemsSource,
+            PaymentReport,
+            PolicyRule,
+            CallTask,
+            CallLog,
+        ),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

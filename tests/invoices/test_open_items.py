@@ -1,15 +1,19 @@
 """Differences from the books are corrected one by one, each by one change that names its reason."""
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
+from communications.models import CollectionSettings
 from inflow.accounts.models import Account
-from invoices import ledger, lifecycle
+from invoices import credit_notes, ledger, lifecycle
 from invoices.errors import NotFound, Refused
+from invoices.imports.errors import UnreadableFile
 from invoices.models import Difference, Invoice, Receipt, TimelineEntry
-from invoices.reconciliation import comparing, correcting
+from invoices.reconciliation import comparing, correcting, reading
 from invoices.reconciliation.comparing import Item
 from tests import make
 
@@ -28,10 +32,10 @@ def invoice(account: Account) -> Invoice:
 
 def compare(account: Account, *items: Item) -> Difference:
     """Return the only difference from a list that is complete in AED."""
-    _, (difference,) = comparing.record(
+    stored, _found = comparing.record(
         account, items, make.STAFF, source="upload", as_of=account.now(), complete=["AED"], file_name="open.csv"
     )
-    return difference
+    return Difference.objects.get(list=stored)
 
 
 def item(invoice: Invoice, balance: int = 1000, due_date: dt.date | None = None) -> Item:
@@ -62,6 +66,68 @@ def test_a_higher_balance_in_the_books_is_for_a_person(account: Account, invoice
         correcting.correct(account, difference.pk, make.STAFF)
     difference.refresh_from_db()
     assert difference.status == "open"
+
+
+def test_a_payment_that_explains_a_higher_balance_can_be_voided(account: Account, invoice: Invoice) -> None:
+    ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(100))
+    mistake = ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(300))
+    difference = compare(account, item(invoice, 900))
+    assert [receipt.pk for receipt in correcting.voidable(difference)] == [mistake.pk]
+    assert [share for _source, share in correcting.covered_by(difference)] == [100, 300]
+    with pytest.raises(Refused, match="has changed since"):
+        correcting.void(account, difference.pk, uuid.uuid4(), make.STAFF)
+    assert correcting.void(account, difference.pk, mistake.pk, make.STAFF).balance == 900
+    assert Receipt.objects.get(pk=mistake.pk).status == "voided"
+    entry = TimelineEntry.objects.get(invoice=invoice, kind="payment_voided")
+    assert entry.reason == f"As in the books on {account.today()}."
+    difference.refresh_from_db()
+    assert difference.status == "mended"
+
+
+def test_a_payment_of_another_amount_is_only_named(account: Account, invoice: Invoice) -> None:
+    ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(300))
+    credit_notes.issue(
+        account,
+        make.STAFF,
+        number="CN-1",
+        date=account.today(),
+        amount=Decimal(50),
+        currency="AED",
+        invoice_id=invoice.pk,
+    )
+    difference = compare(account, item(invoice))
+    assert correcting.voidable(difference) == []
+    assert sorted(share for _source, share in correcting.covered_by(difference)) == [50, 300]
+    lower = compare(account, item(invoice, 1))
+    assert correcting.covered_by(lower) == []
+
+
+@pytest.mark.parametrize(("there", "balance"), [(1200, 900), (800, 500)])
+def test_an_amount_in_the_books_that_explains_the_balance_is_taken_over(
+    account: Account, invoice: Invoice, there: int, balance: int
+) -> None:
+    ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(300))
+    difference = compare(account, item(invoice, balance)._replace(amount=Decimal(there)))
+    assert correcting.correctable(Difference.objects.all()).get() == difference
+    after = correcting.correct(account, difference.pk, make.STAFF)
+    assert (after.amount, after.balance) == (there, balance)
+    assert Receipt.objects.count() == 1
+    entry = TimelineEntry.objects.filter(invoice=invoice, kind="changed").latest("id")
+    assert entry.reason.startswith("As in the books on ")
+
+
+def test_an_amount_that_explains_nothing_is_left_alone(account: Account, invoice: Invoice) -> None:
+    difference = compare(account, item(invoice, 600)._replace(amount=Decimal(1000)))
+    assert difference.amount_there is None
+    assert correcting.correct(account, difference.pk, make.STAFF).amount == 1000
+
+
+def test_a_file_may_state_the_amount_beside_the_balance(account: Account, invoice: Invoice) -> None:
+    rows = "Invoice Number,Amount,Balance\nINV-1,1200,900\nINV-2,n/a,5\n"
+    items = reading.read(rows.encode(), account)
+    assert [(each.balance, each.amount) for each in items] == [(900, 1200), (5, None)]
+    with pytest.raises(UnreadableFile, match="more than 64"):
+        reading.read(f"Invoice Number,Balance\n{'9' * 65},900\n".encode(), account)
 
 
 def test_another_due_date_is_taken_over(account: Account, invoice: Invoice) -> None:
@@ -99,6 +165,29 @@ def test_another_accounts_difference_does_not_exist(account: Account, invoice: I
     difference = compare(account)
     with pytest.raises(NotFound):
         correcting.correct(make.account(), difference.pk, make.STAFF)
+
+
+def test_a_list_of_another_company_confirms_no_payments(account: Account, invoice: Invoice) -> None:
+    comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    elsewhere = [Item("ELSEWHERE-1", "AED", Decimal(5))]
+    comparing.record(account, elsewhere, make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    assert not CollectionSettings.objects.filter(account=account, payments_synced_at__isnull=False).exists()
+    comparing.record(account, [item(invoice)], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
+    assert CollectionSettings.objects.filter(account=account, payments_synced_at__isnull=False).exists()
+
+
+def test_single_corrections_add_up_within_a_day_over_all_lists(account: Account) -> None:
+    for _ in range(3):
+        make.invoice(account, amount=10, currency="AED")
+    rest = [item(each, 10) for each in Invoice.objects.all()]
+    for number in range(2):
+        difference = compare(account, *rest[number + 1 :])
+        if number:
+            with pytest.raises(Refused, match="Many of the open invoices"):
+                correcting.correct(account, difference.pk, make.STAFF)
+        correcting.correct(account, difference.pk, make.STAFF, is_sure=bool(number))
+    Difference.objects.update(handled_at=timezone.now() - dt.timedelta(days=2))
+    correcting.correct(account, compare(account).pk, make.STAFF)
 
 
 def test_more_than_a_twentieth_of_the_open_invoices_are_many(account: Account) -> None:

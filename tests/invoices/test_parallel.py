@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from invoices import ledger, lifecycle
-from invoices.models import Debtor, Invoice, Payment, Receipt, Reversal
+from invoices.models import Debtor, Difference, Invoice, Payment, Receipt, Reversal
+from invoices.reconciliation import comparing, correcting
 from tests import make
 from tests.parallel import at_once
 from webhooks.models import Event, EventCounter
@@ -57,6 +58,23 @@ def test_one_settlement_is_posted() -> None:
     assert [result.version for result in results if isinstance(result, Invoice)] == [2] * 5
     assert Payment.objects.get().amount == invoice.amount
     assert make.events_of(account).count("invoice.status_changed") == 1
+
+
+def test_a_payment_at_the_same_time_as_its_correction_is_recorded_once() -> None:
+    account = make.account()
+    invoice = make.invoice(account, amount=1000, currency="AED")
+    comparing.record(account, [], make.STAFF, source="upload", as_of=account.now(), complete=["AED"])
+    difference = Difference.objects.get()
+    results = at_once(
+        lambda: correcting.correct(account, difference.pk, make.STAFF),
+        lambda: correcting.correct(account, difference.pk, make.STAFF),
+        lambda: ledger.record_payment(account, invoice.pk, make.API, amount=Decimal(1000)),
+    )
+    # Either the correction came first, and the payment is credit, or it was refused because the invoice has changed.
+    corrected = [result for result in results[:2] if isinstance(result, Invoice)]
+    assert len(corrected) <= 1
+    assert Receipt.objects.filter(method="books").count() == len(corrected)
+    assert make.again(invoice).balance == 0
 
 
 def test_payments_at_once_are_all_counted() -> None:

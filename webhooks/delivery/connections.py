@@ -1,13 +1,11 @@
 """Connections to endpoints, each to a checked address. They are reused only if both sides are in a known state."""
 
 import http.client
-import socket
 import threading
 import time
 from collections import deque
-from typing import Any
 
-from inflow.egress import dialling
+from inflow.egress.connections import CheckedConnection, has_plain_length
 from inflow.egress.dialling import Deadline
 from inflow.egress.incoming import Incoming
 from webhooks.errors import StaleConnection
@@ -20,43 +18,20 @@ IDLE_S = 15.0
 AGE_S = 60.0  # after this time, the host name is resolved again
 IDLE_CONNECTIONS = 64
 
-PORTS = {"http": 80, "https": 443}
 # Scheme, host, port and path. Endpoints on the same host don't share connections.
 Key = tuple[str, str, int, str]
 
 
-class Connection(http.client.HTTPConnection):
-    """A connection to a checked address, limited by the watch of its user. TLS verifies the host name."""
+class Connection(CheckedConnection):
+    """A connection to one endpoint, which may be reused."""
 
     def __init__(self, key: Key) -> None:
         scheme, host, port, self.path = key
-        super().__init__(host, port)
-        self.key, self.is_tls, self.default_port = key, scheme == "https", PORTS[scheme]
+        super().__init__(scheme, host, port, WIRE_BYTES)
+        self.key = key
         self.born = time.monotonic()
         self.is_reused = False
         self._is_early = False
-        self._watch: Deadline | None = None
-        self._incoming: Incoming | None = None
-
-    def limit(self, watch: Deadline) -> None:
-        """Limit all further operations on this connection by the watch."""
-        self._watch = watch
-        if self.sock is not None:
-            self.sock.settimeout(watch.remaining_or_raise())
-            watch.attach(self.sock)
-
-    def connect(self) -> None:
-        watch = self._watch
-        assert watch is not None
-        self.sock = dialling.dial(self.host, self.port, watch)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.is_tls:
-            tls = dialling.tls().wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self.sock = tls
-            self.limit(watch)
-            tls.do_handshake()
-        else:
-            self.limit(watch)
 
     def exchange(self, body: bytes, headers: dict[str, str], watch: Deadline) -> http.client.HTTPResponse:
         """Send a request and return its final response with the headers read.
@@ -66,7 +41,7 @@ class Connection(http.client.HTTPConnection):
         self.limit(watch)
         if self.sock is None:
             self.connect()
-        incoming = self._incoming = Incoming(self.sock, WIRE_BYTES)
+        incoming = self.expect_response()
         self._is_early = False
         try:
             self._send_all(incoming, body, headers, watch)
@@ -99,12 +74,6 @@ class Connection(http.client.HTTPConnection):
                     return
             self.send(piece)
 
-    def response_class(self, sock: socket.socket, **how: Any) -> http.client.HTTPResponse:  # type: ignore[override]
-        """Create the final response. http.client calls this."""
-        assert self._incoming is not None
-        self._incoming.skip_interim()
-        return http.client.HTTPResponse(self._incoming, **how)  # type: ignore[arg-type]
-
     @property
     def may_retry(self) -> bool:
         """Return True if a reused connection broke, possibly before the endpoint received the request."""
@@ -122,26 +91,13 @@ class Connection(http.client.HTTPConnection):
             and not response.will_close
             and not self._is_early
             and not incoming.has_interim
-            and _is_plain(response)
+            and has_plain_length(response)
             and not incoming.has_begun()
         )
 
     def is_quiet(self) -> bool:
         """Return True if the endpoint has neither closed the connection nor sent anything."""
         return self._incoming is not None and not self._incoming.has_begun()
-
-
-def _is_plain(response: http.client.HTTPResponse) -> bool:
-    """Return True if the headers define the length of the body unambiguously."""
-    lengths = response.headers.get_all("Content-Length", [])
-    codings = response.headers.get_all("Transfer-Encoding", [])
-    if response.version != 11 or response.headers.defects:
-        return False
-    if response.status in (204, 304):
-        return not codings and lengths in ([], ["0"])
-    if codings:
-        return [coding.strip().lower() for coding in codings] == ["chunked"] and not lengths
-    return len(lengths) == 1 and lengths[0].isascii() and lengths[0].isdigit()
 
 
 class Idle:

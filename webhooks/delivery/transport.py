@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from inflow.egress import targets
+from inflow.egress.connections import PORTS
 from inflow.egress.dialling import Deadline
 from inflow.egress.errors import ForbiddenTarget, ResponseTooLarge
-from webhooks.delivery.connections import PORTS, Connection, Idle, Key
+from webhooks.delivery.connections import Connection, Idle, Key
 from webhooks.errors import StaleConnection
 
 HEADERS_S = 10.0

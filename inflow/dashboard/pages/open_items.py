@@ -1,16 +1,14 @@
 """Comparison with the books: lists of open items, and the differences found in them."""
 
 import datetime as dt
-from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
@@ -21,28 +19,29 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core import uploads
-from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.filters import choices
-from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
-from inflow.dashboard.core.markup import amount, badge, bdi, link, moment_column
+from inflow.dashboard.core.forms import DayField, OwnAccountForm
+from inflow.dashboard.core.markup import link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.differences import SureForm
+from inflow.dashboard.pages.open_items_source import failure_of
 from invoices import money
 from invoices.errors import Refused
 from invoices.imports import reading as files
 from invoices.imports.errors import UnreadableFile
-from invoices.models import OPEN, Difference, DifferenceKind, DifferenceStatus, Invoice, OpenItemsList
+from invoices.models import (
+    DifferenceKind,
+    DifferenceStatus,
+    OpenItemsList,
+    OpenItemsSource,
+)
 from invoices.models.imports import DateOrder
 from invoices.reconciliation import comparing, correcting, reading
 
 # Corrections in one request.
 MOST = 500
-_COLOURS = {
-    DifferenceStatus.OPEN: "warning",
-    DifferenceStatus.MENDED: "success",
-    DifferenceStatus.DISMISSED: "info",
-}
 
 
 class ListForm(OwnAccountForm):
@@ -72,26 +71,17 @@ class ListForm(OwnAccountForm):
             self.fields["as_of"].initial = self.person.account.today()
 
 
-class CorrectAllForm(PageForm):
-    """Choice of the kinds to correct. It asks once more if this changes many invoices."""
+class CorrectAllForm(SureForm):
+    """Choice of the kinds to correct."""
 
     kinds = forms.MultipleChoiceField(label=_lazy("Differences"), widget=forms.CheckboxSelectMultiple)
-    sure = forms.BooleanField(required=False)
+    field_order = ("kinds", "sure")
 
     def prepare(self) -> None:
         counts = _correctable_counts(self.row)
         self.set_choices("kinds", [(kind, f"{DifferenceKind(kind).label}: {count}") for kind, count in counts.items()])
         self.fields["kinds"].initial = list(counts)
-        total = sum(counts.values())
-        if not correcting.are_many(self.row.account, total):
-            del self.fields["sure"]
-            return
-        is_open = Invoice.objects.for_account(self.row.account).filter(status__in=OPEN).count()
-        self.fields["sure"].required = True
-        self.fields["sure"].label = _("These are %(count)d of %(open)d open invoices. I have checked the list.") % {
-            "count": total,
-            "open": is_open,
-        }
+        self.ask_again(sum(counts.values()))
 
 
 def _correctable_counts(row: OpenItemsList) -> dict[str, int]:
@@ -127,6 +117,7 @@ class OpenItemsListAdmin(OwnRowsAdmin):
     def correct_all(self, row: OpenItemsList, actor: Actor, form: CorrectAllForm) -> str:
         chosen = correcting.correctable(row.differences.filter(kind__in=form.cleaned_data["kinds"]))
         keys = list(chosen.order_by("id").values_list("pk", flat=True)[:MOST])
+        correcting.check_number(row.account, len(keys), is_sure=form.is_sure)
         done = sum(_is_corrected(row, pk, actor) for pk in keys)
         text = ngettext("%(count)d invoice was corrected.", "%(count)d invoices were corrected.", done) % {
             "count": done
@@ -161,17 +152,24 @@ class OpenItemsListAdmin(OwnRowsAdmin):
         except UnreadableFile as error:
             raise Refused("file", "unreadable", str(error)) from error
         end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone)
-        used = Invoice.objects.for_account(account).filter(status__in=OPEN).order_by()
+        comparing.check_not_empty(account, items)
         stored, _found = comparing.record(
             account,
             items,
             actor(request),
             source=OpenItemsList.Source.UPLOAD,
             as_of=min(end, account.now()),
-            complete=set(used.values_list("currency", flat=True)) if form.cleaned_data["is_complete"] else (),
+            complete=comparing.used_currencies(account) if form.cleaned_data["is_complete"] else (),
             file_name=upload.name or "",
         )
         return HttpResponseRedirect(_differences_url(stored))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show why the last scheduled fetch of the account failed."""
+        source = OpenItemsSource.objects.filter(account=person(request).account_id).first()
+        if request.method == "GET" and source and (failure := failure_of(source)):
+            messages.warning(request, failure)
+        return super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OpenItemsList]:
         is_open = Q(differences__status=DifferenceStatus.OPEN)
@@ -197,81 +195,7 @@ def _differences_url(row: OpenItemsList) -> str:
 def _is_corrected(row: OpenItemsList, pk: int, actor: Actor) -> bool:
     """Correct one difference. Leave it open if the invoice has changed since."""
     try:
-        correcting.correct(row.account, pk, actor)
+        correcting.correct(row.account, pk, actor, is_sure=True)
     except Refused:
         return False
     return True
-
-
-@admin.register(Difference)
-class DifferenceAdmin(OwnRowsAdmin):
-    """Differences between the invoices and the books."""
-
-    list_display = ("number_shown", "kind_shown", "here_shown", "there_shown", "changed_shown", "status_shown")
-    list_filter = choices("kind", "status")
-    linked_by = ("list__id__exact",)
-    search_fields = ("invoice_number",)
-    export_columns = (
-        *("invoice_number", "kind", "currency", "balance_here", "balance_there"),
-        *("due_date_here", "due_date_there", "status", "handled_by", "handled_at"),
-    )
-    ordering = ("id",)
-    fields = (("number_shown", "kind_shown"), ("here_shown", "there_shown"), ("status_shown", "handled_by"))
-    readonly_fields = ("number_shown", "kind_shown", "here_shown", "there_shown", "status_shown")
-    list_select_related = ("invoice",)
-    actions_detail = ("correct", "dismiss")
-
-    @row_action(
-        _lazy("Correct"),
-        icon="check",
-        fits=lambda row: correcting.correctable(Difference.objects.filter(pk=row.pk)).exists(),
-        intro=_lazy("The invoice is changed so that it agrees with the books."),
-        is_primary=True,
-    )
-    def correct(self, row: Difference, actor: Actor, form: PageForm) -> str:
-        invoice = correcting.correct(row.account, row.pk, actor)
-        return _("Invoice %(number)s agrees with the books.") % {"number": invoice.invoice_number}
-
-    @row_action(
-        _lazy("Dismiss"),
-        icon="close",
-        fits=lambda row: row.status == DifferenceStatus.OPEN,
-        intro=_lazy("The invoice stays as it is."),
-    )
-    def dismiss(self, row: Difference, actor: Actor, form: PageForm) -> str:
-        correcting.dismiss(row.account, row.pk, actor)
-        return _("The difference is dismissed.")
-
-    actions = (bulk(dismiss),)
-
-    @display(description=_lazy("Invoice"), ordering="invoice_number")
-    def number_shown(self, row: Difference) -> str:
-        if row.invoice_id is None:
-            return row.invoice_number
-        return link(reverse("admin:invoices_invoice_change", args=[row.invoice_id]), row.invoice_number)
-
-    @display(description=_lazy("Difference"), ordering="kind")
-    def kind_shown(self, row: Difference) -> str:
-        return str(row.get_kind_display())
-
-    @display(description=_lazy("Here"))
-    def here_shown(self, row: Difference) -> str:
-        return _values(row.balance_here, row.due_date_here, row.currency)
-
-    @display(description=_lazy("In the books"))
-    def there_shown(self, row: Difference) -> str:
-        return _values(row.balance_there, row.due_date_there, row.currency)
-
-    @display(description=_lazy("Changed since"), boolean=True)
-    def changed_shown(self, row: Difference) -> bool:
-        return row.changed_since
-
-    @display(description=_lazy("Status"), ordering="status")
-    def status_shown(self, row: Difference) -> str:
-        return badge(row.get_status_display(), _COLOURS[DifferenceStatus(row.status)])
-
-
-def _values(balance: Decimal | None, due_date: dt.date | None, currency: str) -> str:
-    if balance is not None:
-        return amount(balance, currency)
-    return bdi(date_format(due_date)) if due_date else "–"

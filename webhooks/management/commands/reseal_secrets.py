@@ -9,8 +9,9 @@ from communications.channels import gateways
 from communications.models import Gateway
 from inflow.accounts import second_step
 from inflow.accounts.models import Authenticator
-from invoices.models import PaymentHook
+from invoices.models import OpenItemsSource, PaymentHook
 from invoices.payment_hooks import hooks
+from invoices.reconciliation import sources
 from webhooks import subscriptions
 from webhooks.models import Subscription
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         unreadable = self._reseal("subscriptions", Subscription.objects.all(), subscriptions.reseal)
         unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reencrypt)
         unreadable += self._reseal("payment providers", PaymentHook.objects.all(), hooks.reencrypt)
+        unreadable += self._reseal("scheduled fetches", OpenItemsSource.objects.all(), sources.reencrypt)
         unreadable += self._reseal("authenticators", Authenticator.objects.all(), second_step.reencrypt)
         if unreadable:
             raise CommandError(f"No key of FIELD_KEYS can decrypt the secret of: {', '.join(unreadable)}")

@@ -1,0 +1,49 @@
+"""Reconciliations in the dashboard: what is uploaded, and what one click corrects."""
+
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from inflow.accounts.roles import Role
+from invoices import ledger
+from invoices.models import Difference, OpenItemsList, Receipt
+from invoices.reconciliation import comparing
+from invoices.reconciliation.comparing import Item
+from tests import make
+from tests.dashboard.world import World, page
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_upload_without_open_invoices_is_refused(own: World) -> None:
+    lists = OpenItemsList.objects.count()
+    file = SimpleUploadedFile("open.csv", b"Invoice Number,Currency,Balance\n")
+    said = {"file": file, "as_of": own.account.today().isoformat(), "is_complete": "on"}
+    answer = own.logged_in(Role.AGENT).post(page("invoices_openitemslist", "add"), said)
+    assert "The list has no open invoices" in answer.content.decode()
+    assert OpenItemsList.objects.count() == lists
+
+
+def test_a_mistaken_payment_is_voided_and_a_second_correction_asks_once_more(own: World) -> None:
+    paid, other = (make.invoice(own.account, amount=1000, currency="AED") for _ in range(2))
+    ledger.record_payment(own.account, paid.pk, make.STAFF, amount=Decimal(300), reference="FT-9")
+    items = [Item(paid.invoice_number, "AED", Decimal(1000)), Item(other.invoice_number, "AED", Decimal(400))]
+    stored, _ = comparing.record(own.account, items, make.STAFF, source="upload", as_of=own.account.now())
+    higher, lower = Difference.objects.filter(list=stored)
+    client = own.logged_in(Role.AGENT)
+    assert "FT-9" in client.get(page("invoices_difference", "change", higher.pk)).content.decode()
+    void = page("invoices_difference", "void", higher.pk)
+    html = client.get(void).content.decode()
+    assert f"{paid.invoice_number} (AED" in html
+    assert 'name="sure"' not in html
+    receipt = Receipt.objects.get(posted_on=paid)
+    client.post(void, {"receipt": str(receipt.pk)})
+    receipt.refresh_from_db()
+    assert receipt.status == "voided"
+    correct = page("invoices_difference", "correct", lower.pk)
+    assert 'name="sure"' in client.get(correct).content.decode()
+    client.post(correct)
+    assert make.again(other).balance == 1000
+    client.post(correct, {"sure": "on"})
+    assert make.again(other).balance == 400
