@@ -14,7 +14,7 @@ from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from inflow.sql import Batch, account_scope
 from invoices import automatic_credit, receipts, signals, timeline
-from invoices.debtors import debtors, parties
+from invoices.debtors import debtors, finding, parties
 from invoices.derivation import derive
 from invoices.errors import Refused
 from invoices.models import MAX_NUMBER, Debtor, Invoice, PaymentStatus
@@ -132,7 +132,7 @@ def _names(new: NewInvoice) -> tuple[str, ...]:
 
 def _debtor_of(account: Account, new: NewInvoice) -> Debtor:
     name, company, email, phone, external_id = _names(new)
-    return debtors.get_or_create(account, name=name, company=company, email=email, phone=phone, external_id=external_id)
+    return finding.get_or_create(account, name=name, company=company, email=email, phone=phone, external_id=external_id)
 
 
 def _insert(

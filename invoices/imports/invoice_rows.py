@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from inflow.languages import choice_label
 from invoices import lifecycle, money, receipts
 from invoices.api.serializers import InvoiceIn
-from invoices.debtors import debtors
+from invoices.debtors import finding
 from invoices.imports import amendments, amounts, cells, columns, existing_payments, external_state
 from invoices.imports.errors import RowRefused
 from invoices.imports.external_state import ClosedAs, ExternalState
@@ -179,7 +179,7 @@ class InvoicePlanner(RowPlanner):
         identity = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone, new.debtor_external_id
         if identity not in self.debtors:
             name, company, email, phone, external_id = identity
-            debtor = debtors.get_or_create(
+            debtor = finding.get_or_create(
                 self.account, name=name, company=company, email=email, phone=phone, external_id=external_id
             )
             self.debtors[identity] = debtor.pk
