@@ -66,7 +66,7 @@ def create(
             finding.lock_party(account, party)
             for email, phone in addresses:
                 names = Names(debtor.name, debtor.company, email, phone)
-                found, _is_exact = finding.find(account, names, lacks_external_id=bool(external_id))
+                found = finding.find(account, names, lacks_external_id=bool(external_id))
                 if found:
                     raise _is_known(found)
             debtor.save(force_insert=True)
