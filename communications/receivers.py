@@ -24,7 +24,7 @@ from communications.models import (
     PolicyRule,
     State,
 )
-from communications.schedule import covering, ladder, optional, policies, replanning, standstill
+from communications.schedule import arrivals, covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
@@ -49,6 +49,7 @@ from invoices.signals import (
     facts_changed,
     invoice_amended,
     invoice_changed,
+    invoices_arriving,
     invoices_moved,
     next_contact_shown,
     payment_recorded,
@@ -68,11 +69,15 @@ def create_default_policy(sender: object, instance: Account, created: bool, raw:
 
 
 @receiver(facts_changed)
-def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False, **kwargs: Any) -> None:
-    if is_new:
-        ladder.enter(invoice, batch)
-    else:
-        ladder.replan(invoice, batch=batch)
+def follow(sender: object, invoice: Invoice, batch: Batch, **kwargs: Any) -> None:
+    ladder.replan(invoice, batch=batch)
+
+
+@receiver(invoices_arriving)
+def schedule_arrivals(
+    sender: object, account: Account, invoices: Sequence[Invoice], batch: Batch, **kwargs: Any
+) -> Callable[[Invoice], None]:
+    return arrivals.Arrivals(account, invoices, batch).enter
 
 
 @receiver(invoices_moved)

@@ -21,7 +21,7 @@ from inflow.languages import choice_label
 from inflow.sql import account_scope
 from invoices import receipts
 from invoices.cases import escalations
-from invoices.debtors import debtors, moving, parties
+from invoices.debtors import finding, moving, parties
 from invoices.errors import Changed, NotFound, Refused, Stale, VersionMismatch
 from invoices.models import Debtor, Invoice, Resolution, Status
 from invoices.registering import duplicate
@@ -191,7 +191,7 @@ def _debtor_of(invoice: Invoice, changes: Mapping[str, Any]) -> Debtor | None:
     if is_same and (not external_id or invoice.debtor.external_ids.filter(external_id=external_id).exists()):
         return None
     value = {name: changes.get(name, getattr(invoice, name)) for name in (*_NAMES, *_ADDRESSES)}
-    return debtors.get_or_create(
+    return finding.get_or_create(
         invoice.account,
         name=value["debtor_name"],
         company=value["debtor_company"],
@@ -226,7 +226,7 @@ def _apply(draft: Draft, changes: Mapping[str, Any], debtor: Debtor | None) -> N
     if new.keys() & {*_NAMES, *_ADDRESSES}:
         party = parties.of(invoice.debtor_name, invoice.debtor_company)
         invoice.party = party.key
-        debtors.add_identity(invoice.debtor, party, invoice.debtor_email, invoice.debtor_phone)
+        finding.add_identity(invoice.debtor, party, invoice.debtor_email, invoice.debtor_phone)
     draft.derive()
 
 

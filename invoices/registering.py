@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -14,7 +14,8 @@ from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from inflow.sql import Batch, account_scope
 from invoices import automatic_credit, receipts, signals, timeline
-from invoices.debtors import debtors, parties
+from invoices.debtors import debtors, finding, parties
+from invoices.debtors.finding import Found, Wanted
 from invoices.derivation import derive
 from invoices.errors import Refused
 from invoices.models import MAX_NUMBER, Debtor, Invoice, PaymentStatus
@@ -47,6 +48,10 @@ class NewInvoice(NamedTuple):
     source_updated_at: dt.datetime | None = None
 
 
+# The ids of the invoices that have a number or external id, by field and value.
+Taken = dict[tuple[str, str], uuid.UUID | None]
+
+
 def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     """Register an invoice. Its status is `new` even after its due date, until the clock makes it overdue."""
     new = new._replace(invoice_number=canonical(new.invoice_number))
@@ -54,7 +59,8 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     try:
         with account_scope(account):
             batch = Batch()
-            invoice = _insert(account, new, issue_date, _debtor_of(account, new), actor, batch)
+            invoice = _new_invoice(account, new, issue_date, debtor_in(debtors_of(account, [new]), new))
+            _insert(account, [invoice], actor, batch)
             batch.flush()
             _finish(account, [(invoice, new)], actor)
     except IntegrityError as error:
@@ -64,43 +70,84 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     return invoice
 
 
-def create_many(account: Account, news: Sequence[NewInvoice], actor: Actor) -> list[Invoice | Refused]:
-    """Register invoices in one transaction, by few statements. Return each invoice, or why it is refused."""
+def create_many(
+    account: Account, news: Sequence[NewInvoice], actor: Actor, *, found: Found | None = None
+) -> list[Invoice | Refused]:
+    """Register invoices in one transaction, by few statements. Return each invoice, or why it is refused.
+
+    `found` are the debtors if the caller has them (see `debtors_of`).
+    """
     news = [new._replace(invoice_number=canonical(new.invoice_number)) for new in news]
     try:
-        return _create_many(account, news, actor)
+        return _create_many(account, news, actor, found)
     except IntegrityError:  # another request has taken a number meanwhile
         return [_created_or_refused(account, new, actor) for new in news]
 
 
-def _create_many(account: Account, news: Sequence[NewInvoice], actor: Actor) -> list[Invoice | Refused]:
+def _create_many(
+    account: Account, news: Sequence[NewInvoice], actor: Actor, found: Found | None
+) -> list[Invoice | Refused]:
     results: list[Invoice | Refused] = []
     with account_scope(account):
-        today, batch, waiting = account.today(), Batch(), set[uuid.UUID]()
-        taken, known = _taken(account, news), dict[Sequence[str], Debtor]()
+        today, taken, batch = account.today(), _taken(account, news), Batch()
+        if found is None:
+            found = debtors_of(account, _first_valid(news, taken, today))
+        made = []
         for new in news:
             try:
                 issue_date = check_new(new, today)
-                for field, value in _unique(new):
-                    if (field, value) in taken:
-                        raise _is_taken(field, value, taken[field, value])
-                names = _names(new)
-                debtor = known.get(names) or known.setdefault(names, _debtor_of(account, new))
+                _check_taken(new, taken)
+                if wanted(new) not in found:  # a row before it with the same number was refused
+                    found |= debtors_of(account, [new])
+                invoice = _new_invoice(account, new, issue_date, debtor_in(found, new))
             except Refused as refused:
                 results.append(refused)
                 continue
-            if debtor.pk in waiting:  # its schedule depends on what is planned for the invoices before
-                batch.flush()
-                waiting.clear()
-            invoice = _insert(account, new, issue_date, debtor, actor, batch)
-            waiting.add(debtor.pk)
             taken |= dict.fromkeys(_unique(new), invoice.pk)
+            made.append((invoice, new))
             results.append(invoice)
-        batch.flush()
-        made = [(row, new) for row, new in zip(results, news, strict=True) if isinstance(row, Invoice)]
         if made:
+            _insert(account, [invoice for invoice, _new in made], actor, batch)
+            batch.flush()
             _finish(account, made, actor)
     return results
+
+
+def debtors_of(account: Account, news: Iterable[NewInvoice]) -> Found:
+    """Find or create the debtors of these invoices, in few statements. Some may be refused."""
+    return finding.get_or_create_all(account, map(wanted, news))
+
+
+def wanted(new: NewInvoice) -> Wanted:
+    """Return what the invoice says of its debtor."""
+    return Wanted.of(
+        name=new.debtor_name,
+        company=new.debtor_company,
+        email=new.debtor_email,
+        phone=new.debtor_phone,
+        external_id=new.debtor_external_id,
+    )
+
+
+def debtor_in(found: Found, new: NewInvoice) -> Debtor:
+    """Return the invoice's debtor. Raise `Refused` if it was refused."""
+    debtor = found[wanted(new)]
+    if isinstance(debtor, Refused):
+        raise debtor
+    return debtor
+
+
+def _first_valid(news: Iterable[NewInvoice], taken: Taken, today: dt.date) -> Iterator[NewInvoice]:
+    """Yield the valid ones without those whose number or external id is taken, also by one before them."""
+    taken = {**taken}
+    for new in news:
+        try:
+            check_new(new, today)
+            _check_taken(new, taken)
+        except Refused:
+            continue
+        taken |= dict.fromkeys(_unique(new))
+        yield new
 
 
 def _created_or_refused(account: Account, new: NewInvoice, actor: Actor) -> Invoice | Refused:
@@ -126,19 +173,7 @@ def check_new(new: NewInvoice, today: dt.date) -> dt.date:
     return issue_date
 
 
-def _names(new: NewInvoice) -> tuple[str, ...]:
-    return new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone, new.debtor_external_id
-
-
-def _debtor_of(account: Account, new: NewInvoice) -> Debtor:
-    name, company, email, phone, external_id = _names(new)
-    return debtors.get_or_create(account, name=name, company=company, email=email, phone=phone, external_id=external_id)
-
-
-def _insert(
-    account: Account, new: NewInvoice, issue_date: dt.date, debtor: Debtor, actor: Actor, batch: Batch
-) -> Invoice:
-    """Add the invoice, the beginning of its timeline and its schedule to the batch."""
+def _new_invoice(account: Account, new: NewInvoice, issue_date: dt.date, debtor: Debtor) -> Invoice:
     now = dt.datetime.now(dt.UTC)
     invoice = Invoice(
         account=account,
@@ -171,10 +206,19 @@ def _insert(
     invoice.status, invoice.payment_status = derive(invoice)
     if invoice.payment_status == PaymentStatus.PAID:
         invoice.covered_at = account.now()
-    batch.insert(invoice)
-    timeline.note(invoice, "created", actor, amount=(new.amount, new.currency), batch=batch)
-    signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, batch=batch, is_new=True)
     return invoice
+
+
+def _insert(account: Account, invoices: Sequence[Invoice], actor: Actor, batch: Batch) -> None:
+    """Add the invoices, the beginnings of their timelines and their schedules to the batch."""
+    sent: Sequence[tuple[object, Any]] = signals.invoices_arriving.send(
+        Invoice, account=account, invoices=invoices, batch=batch
+    )
+    for invoice in invoices:
+        batch.insert(invoice)
+        timeline.note(invoice, "created", actor, amount=(invoice.amount, invoice.currency), batch=batch)
+        for _receiver, schedule in sent:
+            schedule(invoice)
 
 
 def _finish(account: Account, made: Sequence[tuple[Invoice, NewInvoice]], actor: Actor) -> None:
@@ -198,17 +242,24 @@ def _finish(account: Account, made: Sequence[tuple[Invoice, NewInvoice]], actor:
                 invoice.account, invoice.debtor = account, debtor
 
 
+def _check_taken(new: NewInvoice, taken: Taken) -> None:
+    """Raise `Refused` if another invoice has the number or the external id."""
+    for field, value in _unique(new):
+        if (field, value) in taken:
+            raise _is_taken(field, value, taken[field, value])
+
+
 def _unique(new: NewInvoice) -> list[tuple[str, str]]:
     values = [("invoice_number", new.invoice_number), ("external_id", new.external_id)]
     return [(field, value) for field, value in values if value]
 
 
-def _taken(account: Account, news: Sequence[NewInvoice]) -> dict[tuple[str, str], uuid.UUID]:
+def _taken(account: Account, news: Sequence[NewInvoice]) -> Taken:
     """Return the ids of the invoices that have these numbers and external ids already."""
     numbers = [new.invoice_number for new in news]
     external_ids = [new.external_id for new in news if new.external_id]
     invoices = Invoice.objects.for_account(account).filter(cancelled_at=None).order_by()
-    taken: dict[tuple[str, str], uuid.UUID] = {}
+    taken: Taken = {}
     for field, values in (("invoice_number", numbers), ("external_id", external_ids)):
         if values:
             rows = invoices.filter(**{f"{field}__in": values}).values_list(field, "pk")

@@ -1,8 +1,10 @@
 """Signals of `invoices`, sent within the transaction of the change. A receiver that raises rolls the change back.
 
 `invoices_created`: invoices, actor. Sent once for all that were registered together.
-`facts_changed`: invoice, actor, batch, is_new. Sent before the invoice is saved, when facts have changed on which the
-schedule may depend. Receivers add their changes of the invoice to the batch.
+`invoices_arriving`: account, invoices, batch. Sent before they are saved. A receiver returns a function that is called
+for each invoice, in their order, once the batch holds it, and adds its changes to the batch.
+`facts_changed`: invoice, actor, batch. Sent before the invoice is saved, when facts have changed on which the schedule
+may depend. Receivers add their changes of the invoice to the batch.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status. Sent if either status has changed.
 `invoice_amended`: invoice, changes. Sent after the invoice is saved. `changes` maps names to the values before.
 `invoices_moved`: invoices, debtor. Sent before the invoices are saved, whose debtor is now `debtor`.
@@ -21,6 +23,7 @@ messages depend: contacts, credit, language, time zone, policy, never chase.
 from django.dispatch import Signal
 
 invoices_created = Signal()
+invoices_arriving = Signal()
 facts_changed = Signal()
 invoice_changed = Signal()
 invoice_amended = Signal()

@@ -112,6 +112,14 @@ class Verdict:
         return self.hold is not None and self.hold.has_person
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Facts and recent contacts of a debtor, read together with those of others."""
+
+    read: reading.Reading
+    contacts: Sequence[dt.datetime]
+
+
 class Facts:
     """Facts of a debtor on which all of its messages depend, in addition to the facts of each invoice.
 
@@ -127,7 +135,9 @@ class Facts:
         open_invoices: Sequence[Invoice] | None = None,
         *,
         invoice: Invoice | None = None,
+        given: Given | None = None,
     ) -> None:
+        self._given = given
         self.account, self.debtor, self.rules = account, debtor, rules
         self.now = account.now()
         self._locked_invoices, self._invoice = open_invoices, invoice
@@ -155,7 +165,7 @@ class Facts:
 
     @cached_property
     def _read(self) -> reading.Reading:
-        return reading.read(self.account, self.debtor, self.now, self._invoice)
+        return self._given.read if self._given else reading.read(self.account, self.debtor, self.now, self._invoice)
 
     @property
     def is_escalated(self) -> bool:
@@ -203,6 +213,11 @@ class Facts:
         read, invoice = self._read, self._invoice
         is_alone = invoice is not None and not invoice.contacts and not read.entries
         return is_alone and not read.corrections and not read.has_contact_state
+
+    @property
+    def depends_on_invoices(self) -> bool:
+        """True if the debtor's other invoices matter for a new one, because of credit, a minimum or a bad address."""
+        return self._read.has_credit or bool(self._read.minimums) or not self.has_plain_contacts
 
     def steps(self, invoice: Invoice) -> list[Step]:
         """Return the steps of an invoice of the debtor, in order. An invoice that is not chased has none."""
@@ -294,6 +309,8 @@ class Facts:
     @cached_property
     def contacts(self) -> Sequence[dt.datetime]:
         """Times of the recent contacts, in order."""
+        if self._given:
+            return self._given.contacts
         return limits.contacts(self.debtor.pk, self.now, self.rules)
 
     @cached_property

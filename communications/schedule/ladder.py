@@ -105,17 +105,21 @@ def advance(invoice: Invoice) -> None:
     batch.flush()
 
 
-def enter(invoice: Invoice, batch: Batch) -> None:
-    """Advance a new invoice, for which nothing is planned yet. Note on its timeline if no channel can reach it."""
-    facts = facts_of(invoice)
+def enter(invoice: Invoice, batch: Batch, facts: holding.Facts) -> bool:
+    """Advance a new invoice, for which nothing is planned yet. Note on its timeline if no channel can reach it.
+
+    Return True if it took a step.
+    """
     channels = [channel for step in facts.steps(invoice) for channel in step.channels]
     contacts: addresses.Addresses | None = {} if facts.has_plain_contacts else None
     chosen = addresses.choose(invoice, channels, contacts, facts.corrections, further=facts.entries)
-    if _advance(batch, invoice, [], facts):
+    is_taken = _advance(batch, invoice, [], facts)
+    if is_taken:
         batch.flush()
         advance(invoice)
     if chosen.missing:
         timeline.note(invoice, "warning", CLOCK, batch=batch)
+    return is_taken
 
 
 def unsent(invoice: Invoice) -> list[Communication]:

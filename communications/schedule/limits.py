@@ -6,7 +6,7 @@ An address that several debtors share has no limit of its own, unless staff say 
 import datetime as dt
 import uuid
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from communications.models import CONTACTED, CollectionSettings, Kind
 from communications.schedule.calendar import Place
@@ -30,8 +30,21 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings |
     A message counts once, however many invoices it mentions. A valid payment also counts as a contact, and so
     does a call in which somebody was reached.
     """
-    found = select(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)})
-    return sorted(dict(found).values())
+    return _contacts([debtor_id], now - (reach(rules) if rules else WEEK)).get(debtor_id, [])
+
+
+def contacts_of_all(
+    debtor_ids: Collection[uuid.UUID], now: dt.datetime, rules: CollectionSettings
+) -> dict[uuid.UUID, list[dt.datetime]]:
+    """Return the `contacts` of each debtor that has any."""
+    return _contacts(debtor_ids, now - reach(rules))
+
+
+def _contacts(debtor_ids: Collection[uuid.UUID], since: dt.datetime) -> dict[uuid.UUID, list[dt.datetime]]:
+    found: dict[uuid.UUID, dict[uuid.UUID, dt.datetime]] = {}
+    for debtor_id, contact_id, at in select(_CONTACTS, {"debtors": list(debtor_ids), "since": since}):
+        found.setdefault(debtor_id, {})[contact_id] = at
+    return {debtor_id: sorted(each.values()) for debtor_id, each in found.items()}
 
 
 def contacts_at(account_id: uuid.UUID, address: str, now: dt.datetime, rules: CollectionSettings) -> list[dt.datetime]:
@@ -47,20 +60,20 @@ def lock_address(account_id: uuid.UUID, address: str) -> None:
 
 _UNCOUNTED = ", ".join(f"'{kind.value}'" for kind in UNCOUNTED)
 _CONTACTED = ", ".join(f"'{state.value}'" for state in CONTACTED)
-# One SELECT of (id, time) for each kind of contact. A new kind of contact needs another SELECT.
+# One SELECT of (debtor, id, time) for each kind of contact. A new kind of contact needs another SELECT.
 _SOURCES = (
     f"""
-SELECT message_id, sent_at FROM communications_communication
-WHERE debtor_id = %(debtor)s AND sent_at > %(since)s AND status IN ({_CONTACTED})
+SELECT debtor_id, message_id, sent_at FROM communications_communication
+WHERE debtor_id = ANY (%(debtors)s) AND sent_at > %(since)s AND status IN ({_CONTACTED})
   AND kind NOT IN ({_UNCOUNTED})
 """,  # noqa: S608
     """
-SELECT id, recorded_at FROM invoices_receipt
-WHERE debtor_id = %(debtor)s AND recorded_at > %(since)s AND status = 'standing' AND method <> 'opening'
+SELECT debtor_id, id, recorded_at FROM invoices_receipt
+WHERE debtor_id = ANY (%(debtors)s) AND recorded_at > %(since)s AND status = 'standing' AND method <> 'opening'
 """,
     """
-SELECT id, at FROM communications_calllog
-WHERE debtor_id = %(debtor)s AND at > %(since)s AND outcome = 'reached'
+SELECT debtor_id, id, at FROM communications_calllog
+WHERE debtor_id = ANY (%(debtors)s) AND at > %(since)s AND outcome = 'reached'
 """,
 )
 _CONTACTS = " UNION ".join(_SOURCES)

@@ -1,6 +1,7 @@
 """Merged debtors: their ids stand for the debtor that replaced them."""
 
 import uuid
+from collections.abc import Iterable
 
 from django.db import transaction
 
@@ -66,4 +67,15 @@ def hold(debtor: Debtor) -> Debtor:
         debtor.account = account
 
 
+def hold_all(debtors: Iterable[Debtor]) -> dict[uuid.UUID, Debtor]:
+    """Return these debtors, or those that replace them, by the ids of these. Hold them as `hold` does."""
+    found = {debtor.pk: debtor for debtor in debtors}
+    merged = select(_HOLD_ALL, [[*found]]) if found else []
+    for debtor_id, merged_into in merged:
+        if merged_into is not None:
+            found[debtor_id] = hold(found[debtor_id])
+    return found
+
+
 _HOLD = "SELECT merged_into_id FROM invoices_debtor WHERE id = %s FOR KEY SHARE"
+_HOLD_ALL = "SELECT id, merged_into_id FROM invoices_debtor WHERE id = ANY (%s) ORDER BY id FOR KEY SHARE"

@@ -14,8 +14,8 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from invoices import signals, timeline
-from invoices.debtors import debtors, parties
-from invoices.debtors.debtors import Names
+from invoices.debtors import debtors, finding, parties
+from invoices.debtors.finding import Names
 from invoices.errors import NotFound, Refused
 from invoices.models import Contact, Debtor
 
@@ -59,18 +59,18 @@ def create(
     party = parties.of(debtor.name, debtor.company)
     try:
         with transaction.atomic():
-            if external_id and (known := debtors.with_external_id(account, external_id)):
+            if external_id and (known := finding.with_external_id(account, external_id)):
                 raise _used_id(external_id, known)
-            debtors.lock_party(account, party)
+            finding.lock_party(account, party)
             for email, phone in addresses:
                 names = Names(debtor.name, debtor.company, email, phone)
-                found, _is_exact = debtors.find(account, names, lacks_external_id=bool(external_id))
+                found = finding.find(account, names, lacks_external_id=bool(external_id))
                 if found:
                     raise _is_known(found, has_contact=bool(email or phone))
             debtor.save(force_insert=True)
             if external_id:
-                debtors.add_external_id(debtor, external_id)
-            debtors.add_identity(debtor, party, debtor.email, debtor.phone)
+                finding.add_external_id(debtor, external_id)
+            finding.add_identity(debtor, party, debtor.email, debtor.phone)
             _replace_contacts(debtor, contacts)
             audit.record(account, actor.name, "debtor.created", str(debtor)[:120])
     except IntegrityError as error:
@@ -126,11 +126,11 @@ def _change(
         _check_place(debtor)
     changes: dict[str, Any] = {name: [_shown(getattr(before, name)), _shown(value)] for name, value in changed.items()}
     if external_id:
-        known = debtors.with_external_id(account, external_id)
+        known = finding.with_external_id(account, external_id)
         if known and known.pk != debtor.pk:
             raise _used_id(external_id, known)
         if known is None:
-            debtors.add_external_id(debtor, external_id)
+            finding.add_external_id(debtor, external_id)
             changes["external_id"] = ["", external_id]
     if contacts is not None and (replaced := _replace_contacts(debtor, contacts)):
         changes["contacts"] = replaced
@@ -212,7 +212,7 @@ def _replace_contacts(debtor: Debtor, contacts: Sequence[ContactValues]) -> list
         row = row or Contact(account_id=debtor.account_id, debtor=debtor)
         left.pop(row.pk, None)
         if row.pk not in by_id or (row.email, row.phone) != contact.address:
-            debtors.add_identity(debtor, party, *contact.address)
+            finding.add_identity(debtor, party, *contact.address)
         row.position = position
         for name, value in contact._asdict().items():
             if name != "id":
@@ -280,5 +280,5 @@ def _is_known(debtor: Debtor, *, has_contact: bool) -> Refused:
 
 def _conflict(account: Account, external_id: str, error: IntegrityError) -> Exception:
     """Return the refusal of an id that another transaction has used meanwhile."""
-    known = debtors.with_external_id(account, external_id)
-    return _used_id(external_id, known) if known and debtors.is_used_id(error) else error
+    known = finding.with_external_id(account, external_id)
+    return _used_id(external_id, known) if known and finding.is_used_id(error) else error

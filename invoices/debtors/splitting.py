@@ -13,7 +13,7 @@ from inflow.accounts.models import Account
 from inflow.languages import english
 from inflow.sql import account_scope
 from invoices.amending import again_if_changed
-from invoices.debtors import contacts, debtors, moving, parties
+from invoices.debtors import contacts, finding, moving, parties
 from invoices.errors import Changed, NotFound, Refused
 from invoices.models import Allocation, Contact, ContactCorrection, Debtor, DebtorIdentity, Invoice, Receipt
 from invoices.writing import changing_all
@@ -98,7 +98,7 @@ def _move_identities(previous: Debtor, debtor: Debtor, invoices: Collection[Invo
         if (party, email, phone) not in kept:
             rows = DebtorIdentity.objects.filter(debtor=previous, base=party.base, form=party.form)
             rows.filter(email=email, phone=phone).delete()
-        debtors.add_identity(debtor, party, email, phone)
+        finding.add_identity(debtor, party, email, phone)
 
 
 def _identity(invoice: Invoice) -> tuple[parties.Party, str, str]:

@@ -9,9 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from inflow.languages import choice_label
-from invoices import lifecycle, money, receipts
+from invoices import lifecycle, money, receipts, registering
 from invoices.api.serializers import InvoiceIn
-from invoices.debtors import debtors
 from invoices.imports import amendments, amounts, cells, columns, existing_payments, external_state
 from invoices.imports.errors import RowRefused
 from invoices.imports.external_state import ClosedAs, ExternalState
@@ -32,7 +31,6 @@ class InvoicePlanner(RowPlanner):
         super().__init__(file, rows)
         self.opening: dict[uuid.UUID, Decimal] = existing_payments.opening_payments(self.invoices.values())
         self.external_ids = amendments.external_ids(self.invoices.values())
-        self.debtors: dict[tuple[str, ...], uuid.UUID] = {}
 
     def plan(self, texts: dict[str, str]) -> Plan:
         invoice = self.invoices.get(texts.get("invoice_number", ""))
@@ -171,19 +169,8 @@ class InvoicePlanner(RowPlanner):
         return Plan(
             Outcome.NEW,
             " ".join(notes),
-            debtors=lambda: [self._debtor_of(new)],
             new=new,
         )
-
-    def _debtor_of(self, new: lifecycle.NewInvoice) -> uuid.UUID:
-        identity = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone, new.debtor_external_id
-        if identity not in self.debtors:
-            name, company, email, phone, external_id = identity
-            debtor = debtors.get_or_create(
-                self.account, name=name, company=company, email=email, phone=phone, external_id=external_id
-            )
-            self.debtors[identity] = debtor.pk
-        return self.debtors[identity]
 
     def _compare(
         self, invoice: Invoice, new: lifecycle.NewInvoice, texts: Mapping[str, str], state: ExternalState
@@ -245,7 +232,10 @@ class InvoicePlanner(RowPlanner):
         def debtors_of() -> set[uuid.UUID]:
             names = amendments.debtor_names(invoice, new, changes)
             payers = receipts.payers(invoice.pk) if "amount" in changes else set()
-            return {invoice.debtor_id, *payers, *([self._debtor_of(names)] if names else [])}
+            if names is None:
+                return {invoice.debtor_id, *payers}
+            found = registering.debtors_of(self.account, [names])
+            return {invoice.debtor_id, *payers, registering.debtor_in(found, names).pk}
 
         values = {name: value for name, value in changes.items() if name != "source_updated_at"}
         return Plan(

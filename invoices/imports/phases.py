@@ -9,7 +9,6 @@ import functools
 import json
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -24,7 +23,8 @@ from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
-from invoices import lifecycle, workdays
+from invoices import lifecycle, registering, workdays
+from invoices.debtors.finding import Found
 from invoices.imports import loading, planning, reading
 from invoices.imports.errors import ClaimLost, UnreadableFile
 from invoices.imports.planning import Plan
@@ -246,8 +246,9 @@ def _run(file: Import) -> None:
     with _writing(file):
         rows = list(file.rows.filter(outcome__in=APPLICABLE, is_applied=False).order_by("line")[:APPLY_BATCH])
         ready = [(row, plan) for row, plan in zip(rows, planning.plan(file, rows), strict=True) if _is_ready(row, plan)]
-        ready = _with_locked_debtors(ready)
-        _register(file.account, [(row, plan.new) for row, plan in ready if plan.new], actor)
+        found = registering.debtors_of(file.account, [plan.new for _row, plan in ready if plan.new])
+        ready = _with_locked_debtors(file.account, ready, found)
+        _register(file.account, [(row, plan.new) for row, plan in ready if plan.new], actor, found)
         for row, plan in ready:
             if plan.do:
                 _attempt(row, functools.partial(plan.do, actor))
@@ -267,32 +268,39 @@ def _is_ready(row: ImportRow, plan: Plan) -> bool:
     return False
 
 
-def _with_locked_debtors(ready: Sequence[Ready]) -> list[Ready]:
+def _with_locked_debtors(account: Account, ready: Sequence[Ready], found: Found) -> list[Ready]:
     """Lock all debtors before the first event locks the account's event counter, to prevent a deadlock.
 
-    Return the rows whose debtors are found, and refuse the others.
+    Return the rows whose debtors are found, and refuse the others. `found` then has the new rows' debtors as locked.
     """
     wanted: set[uuid.UUID] = set()
-    found = []
+    left = []
     for row, plan in ready:
         try:
-            wanted.update(plan.debtors() if plan.debtors else ())
-            found.append((row, plan))
+            if plan.new:
+                wanted.add(registering.debtor_in(found, plan.new).pk)
+            elif plan.debtors:
+                wanted.update(plan.debtors())
+            left.append((row, plan))
         except Refused as refusal:
             _refuse(row, refusal.message)
-    locked = Debtor.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
-    list(locked.values_list("pk"))
-    return found
+    locked = {}
+    for debtor in Debtor.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk"):
+        debtor.account = account
+        locked[debtor.pk] = debtor
+    for key, each in found.items():
+        if isinstance(each, Debtor) and each.pk in locked:
+            found[key] = locked[each.pk]
+    return left
 
 
-def _register(account: Account, ready: Sequence[tuple[ImportRow, NewInvoice]], actor: Actor) -> None:
+def _register(account: Account, ready: Sequence[tuple[ImportRow, NewInvoice]], actor: Actor, found: Found) -> None:
     """Register new invoices together or, if that fails, one by one."""
     if not ready:
         return
-    ready = _spread(ready)
     try:
         with transaction.atomic():
-            results = lifecycle.create_many(account, [new for _row, new in ready], actor)
+            results = lifecycle.create_many(account, [new for _row, new in ready], actor, found=found)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
@@ -305,20 +313,6 @@ def _register(account: Account, ready: Sequence[tuple[ImportRow, NewInvoice]], a
             _refuse(row, result.message)
         else:
             row.is_applied = True
-
-
-def _spread(ready: Sequence[tuple[ImportRow, NewInvoice]]) -> list[tuple[ImportRow, NewInvoice]]:
-    """Return the first invoice of each debtor, then the second ones, and so on.
-
-    The schedule of an invoice depends on the debtor's invoices before, so each run of different debtors is one write.
-    """
-    seen = Counter[tuple[str, ...]]()
-    ranked = []
-    for row, new in ready:
-        names = new.debtor_name, new.debtor_company
-        ranked.append((seen[names], row, new))
-        seen[names] += 1
-    return [(row, new) for _rank, row, new in sorted(ranked, key=lambda each: each[0])]
 
 
 def _attempt(row: ImportRow, act: Callable[[], object]) -> None:

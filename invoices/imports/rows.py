@@ -31,8 +31,8 @@ NORMALISED = (
 class Plan:
     """Outcome of a row if it were imported now.
 
-    `changes` holds the old and new value of each field, `read` the normalised cells. `do` imports the row; `debtors`
-    returns the ids of the debtors that `do` locks. `new` is what the row registers, together with others.
+    `changes` holds the old and new value of each field, `read` the normalised cells. `new` is what the row registers,
+    together with others. Otherwise `do` imports the row, and `debtors` returns the ids of the debtors that it locks.
     """
 
     outcome: Outcome

@@ -11,7 +11,7 @@ from communications.models import CollectionSettings, Communication, PolicyStep,
 from communications.schedule import policies
 from inflow.accounts.models import Account
 from invoices import amending, lifecycle
-from invoices.debtors import debtors, editing
+from invoices.debtors import editing, finding
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from tests import make
 from tests.communications.test_ladder import account_at, at
@@ -217,4 +217,4 @@ def test_a_debtor_with_an_unchanged_policy_is_left_as_it_is() -> None:
     before = Debtor.objects.get(pk=invoice.debtor_id).updated_at
     give(invoice, None)
     assert Debtor.objects.get(pk=invoice.debtor_id).updated_at == before
-    assert debtors.with_external_id(account, "C-1") is None
+    assert finding.with_external_id(account, "C-1") is None

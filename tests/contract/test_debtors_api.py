@@ -15,7 +15,7 @@ from communications.models import Source
 from communications.schedule import policies
 from inflow.accounts.models import Account, AuditEntry, Scope
 from invoices import lifecycle
-from invoices.debtors import debtors
+from invoices.debtors import finding
 from invoices.models import Contact, Debtor, DebtorIdentity
 from tests import make
 from tests.api.client import PLENTY, Caller, caller, is_problem
@@ -109,7 +109,7 @@ def test_new_invoices_find_the_debtor_by_its_id_and_by_each_contact(account: Acc
         assert str(invoice.debtor_id) == shown["id"]
     other = make.invoice(account, debtor_company="Beta LLC", debtor_email="two@gmail.com")
     assert str(other.debtor_id) != shown["id"], "a shared mailbox joins no parties"
-    found = debtors.get_or_create(
+    found = finding.get_or_create(
         account, name="A", company="Beta FZE", email="two@gmail.com", phone="", external_id="C-1"
     )
     assert str(found.pk) == shown["id"], "the id decides, and the address of a contact agrees with it"

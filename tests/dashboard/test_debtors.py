@@ -17,7 +17,7 @@ from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from inflow.dashboard.pages import debtor_figures
 from invoices import lifecycle, timeline
-from invoices.debtors import debtors
+from invoices.debtors import finding
 from invoices.models import Contact, Debtor, Invoice
 from tests import make
 from tests.dashboard.world import World, linked, nothing_changes, page, platform
@@ -244,7 +244,7 @@ def test_the_list_shows_balances_by_currency_and_is_searched_by_id_and_address(o
     debtor, email = own.invoice.debtor, own.invoice.debtor_email
     usd = make.invoice(own.account, amount=50, currency="USD", debtor_email=email)
     lifecycle.record_payment(own.account, usd.pk, make.API, amount=Decimal(55))
-    debtors.add_external_id(debtor, "C-77")
+    finding.add_external_id(debtor, "C-77")
     client = own.logged_in(Role.VIEWER)
     for query in ({}, {"q": "C-77"}, {"q": email.upper()}, {"state": "overdue"}, {"owner": "none"}):
         html = client.get(page("invoices_debtor", "changelist"), query).content.decode()

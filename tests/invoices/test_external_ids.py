@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from inflow.accounts.models import Account
-from invoices.debtors import debtors
+from invoices.debtors import finding
 from invoices.errors import Refused
 from invoices.models import Debtor, DebtorExternalId, DebtorIdentity
 from tests import make
@@ -18,7 +18,7 @@ GMAIL, PHONE = "books@gmail.com", "+971501234567"
 def find(
     account: Account, external_id: str = "", *, company: str = "Alpha LLC", email: str = GMAIL, phone: str = ""
 ) -> Debtor:
-    return debtors.get_or_create(
+    return finding.get_or_create(
         account, name="Ahmed", company=company, email=email, phone=phone, external_id=external_id
     )
 

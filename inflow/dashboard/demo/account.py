@@ -23,7 +23,7 @@ from inflow.dashboard.demo.desk import AGENT, MANAGER, Desk
 from inflow.dashboard.demo.receiver import PATH
 from inflow.dashboard.demo.stage import Stage
 from inflow.dashboard.demo.story import Story
-from invoices.debtors.debtors import get_or_create
+from invoices.debtors.finding import get_or_create
 from invoices.models import Debtor, Invoice
 from webhooks.models import Subscription
 
