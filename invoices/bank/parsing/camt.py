@@ -5,9 +5,10 @@ An entry with several transactions (a batch) becomes one record for each, if the
 
 import datetime as dt
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from invoices.bank.parsing.records import Entry, Record, Statement, account_number, record, reference, refused
 from invoices.imports.errors import FileRefused
@@ -19,8 +20,9 @@ _MAX_NODES = 2_000_000
 # Elements whose children are dropped when they are complete, because they become records.
 _ENTRY, _STATEMENT, _ROOT = "Ntry", "Stmt", "BkToCstmrStmt"
 _OTHER_ROOTS = {"BkToCstmrAcctRpt": "CAMT.052", "BkToCstmrDbtCdtNtfctn": "CAMT.054", "CstmrCdtTrfInitn": "PAIN.001"}
-# Sub-families of bank transactions that return an earlier transfer or direct debit.
-_RETURNS = frozenset({"RRTN", "RPCR", "UPDD", "PRDD", "RVSL", "UPCT"})
+# Sub-families of bank transactions that return an earlier transfer, direct debit, card payment or cheque.
+_RETURNS = frozenset({"RRTN", "RPCR", "UPDD", "PRDD", "RVSL", "UPCT", "UPCQ", "CQRV"})
+_NUMBER = re.compile(r"\+?\d{1,18}(?:\.\d{0,6})?|\.\d{1,6}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -137,9 +139,9 @@ def _balance(node: _Node, codes: tuple[str, ...]) -> Decimal | None:
 
 def _entries(node: _Node, statement: _Node) -> list[Entry]:
     """Return the records of a booked entry: one, or one for each transaction of a batch."""
-    status = node.value("Sts/Cd", "Sts").upper()
+    status = node.value("Sts/Cd", "Sts/Prtry", "Sts").upper()
     whole = _signed(node)
-    if (status and status != "BOOK") or not whole:
+    if (status and not status.startswith("BOOK")) or not whole:
         return []
     amount = node.first("Amt")
     assert amount is not None
@@ -148,7 +150,7 @@ def _entries(node: _Node, statement: _Node) -> list[Entry]:
         value_day=_day(node, "ValDt/Dt", "ValDt/DtTm"),
         amount=whole,
         currency=amount.currency or statement.value("Acct/Ccy")[:3].upper(),
-        is_return=node.value("RvslInd").lower() in ("true", "1"),
+        is_return=node.value("RvslInd").lower() in ("true", "1") or _is_return(node),
         text=node.value("AddtlNtryInf"),
         bank_reference=reference(node.value("AcctSvcrRef")),
     )
@@ -165,6 +167,7 @@ def _entries(node: _Node, statement: _Node) -> list[Entry]:
         return [_detailed(details[0], shared, whole, is_shared=False)]
     texts = [shared.text, *(text for each in details for text in _texts(each))]
     shared.text = " ".join(dict.fromkeys(filter(None, texts)))
+    shared.is_return = shared.is_return or any(_is_return(each) for each in details)
     return [shared]
 
 
@@ -187,7 +190,6 @@ def _detailed(details: _Node, shared: Entry, amount: Decimal, *, is_shared: bool
     original = details.first("AmtDtls/InstdAmt/Amt", "AmtDtls/TxAmt/Amt", "Amt")
     is_foreign = original is not None and bool(original.currency) and original.currency != shared.currency
     reason = details.value("RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry")
-    family = details.value("BkTxCd/Domn/Fmly/SubFmlyCd")
     return Entry(
         day=shared.day,
         value_day=shared.value_day,
@@ -195,7 +197,7 @@ def _detailed(details: _Node, shared: Entry, amount: Decimal, *, is_shared: bool
         currency=shared.currency,
         original_amount=_number(original) if is_foreign and original else None,
         original_currency=original.currency if is_foreign and original else "",
-        is_return=shared.is_return or bool(details.all("RtrInf")) or family in _RETURNS,
+        is_return=shared.is_return or _is_return(details),
         return_reason=" ".join(filter(None, [reason, details.value("RtrInf/AddtlInf")])),
         payer_name=details.value(*names),
         payer_account=account_number(details.value(f"RltdPties/{account}/Id/IBAN", f"RltdPties/{account}/Id/Othr/Id")),
@@ -204,6 +206,11 @@ def _detailed(details: _Node, shared: Entry, amount: Decimal, *, is_shared: bool
         bank_reference=own or shared.bank_reference,
         is_shared=is_shared and not own,
     )
+
+
+def _is_return(node: _Node) -> bool:
+    """Return True if an entry or one of its transactions takes an earlier payment back."""
+    return bool(node.all("RtrInf")) or node.value("BkTxCd/Domn/Fmly/SubFmlyCd") in _RETURNS
 
 
 def _texts(details: _Node) -> list[str]:
@@ -240,10 +247,6 @@ def _sign(direction: str, line: int) -> int:
 
 
 def _number(node: _Node) -> Decimal:
-    try:
-        number = Decimal(node.text) if node.text.isascii() and len(node.text) < 30 else Decimal("NaN")
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or number < 0:
+    if not _NUMBER.fullmatch(node.text):
         raise refused("amount", node.line, node.text[:40])
-    return number
+    return Decimal(node.text)

@@ -9,7 +9,10 @@ from decimal import Decimal
 from invoices.bank.parsing.records import Entry, Record, Statement, account_number, record, reference, refused
 
 _TAG = re.compile(r":(\d{2}[A-Z]?|NS):", re.ASCII)
-_STARTS = re.compile(rb"\s*(?:\{1:|:20:|:940:|:\d\d[A-Z]?:)")
+# Some banks write the sender and the type of the message above the first field.
+_STARTS = re.compile(rb"\s*(?:[A-Z0-9 ]{1,40}\r?\n){0,6}\s*(?:\{1:|:940:|:\d\d[A-Z]?:)")
+# Fields with which another statement begins, also below the reference (:20:) of the one before.
+_BEGINNINGS = frozenset({"25", "25P", "28", "28C", "60F", "60M", "61"})
 _MAX_FIELD = 4_000  # characters of a field with its continuations
 _MAX_LINE = 2_000
 # Lines of this length were broken anywhere; shorter ones at a word.
@@ -62,15 +65,17 @@ def looks_like(start: bytes) -> bool:
 def records(text: str) -> Iterator[Record]:
     entries: list[tuple[int, Entry]] = []
     opened: dict[str, _Field] = {}
-    is_closed = False
+    closed: dict[str, _Field] = {}  # the reference, account and number of the statement that ended
     line = 0
     for each in _fields(text):
         line = each.line
+        if closed and each.tag in _BEGINNINGS:
+            opened, entries, closed = closed, [], {}
         if each.tag == "20":
             if opened:
                 raise refused("no_closing", each.line)
-            opened, entries, is_closed = {"20": each}, [], False
-        elif is_closed:  # further balances and a text about the whole statement
+            opened, entries, closed = {"20": each}, [], {}
+        elif closed:  # further balances and a text about the whole statement
             continue
         elif not opened:
             raise refused("no_reference", each.line, f":{each.tag}:")
@@ -86,7 +91,7 @@ def records(text: str) -> Iterator[Record]:
             yield from (record(number, entry) for number, entry in entries if entry.amount)
             skipped = sum(not entry.amount for _number, entry in entries)
             yield record(each.line, _statement(opened, each, skipped))
-            opened, is_closed = {}, True
+            opened, closed = {}, {tag: opened[tag] for tag in ("20", "25", "28") if tag in opened}
     if opened:
         raise refused("cut", line)
 
@@ -99,6 +104,9 @@ def _fields(text: str) -> Iterator[_Field]:
         if line.startswith("{"):  # {1:F01…}{2:O940…}{4:, with the first field after it in some files
             line = line.rpartition("{4:")[2] if "{4:" in line else ""
         if line.rstrip() in ("-}", "-", "") or line.startswith("-}"):
+            if found and line and found.tag not in ("61", "86"):  # what follows is the header of another message
+                yield found
+                found = None
             continue
         if tag := _TAG.match(line):
             if found:

@@ -13,6 +13,8 @@ MAX_ENTRIES = 50_000
 MAX_STATEMENTS = 2_000
 MAX_TEXT, MAX_NAME, MAX_REFERENCE, MAX_ACCOUNT = 1_000, 200, 100, 40
 MAX_AMOUNT = Decimal(10) ** 15
+# The days of any statement. Others are mistakes, and nobody can add to or subtract from the first and last of them.
+FIRST_DAY, LAST_DAY = "1990-01-01", "2099-12-31"
 
 # Texts that stand for "no reference".
 _NO_REFERENCE = frozenset({"NOTPROVIDED", "NONREF", "NOREF", "NONE", "NA", "NIL", "UNKNOWN", "NULL"})
@@ -58,7 +60,8 @@ class Statement:
 
 
 def record(line: int, row: Entry | Statement) -> Record:
-    """Return the row as JSON can store it, with bounded texts. Raise `FileRefused` if an amount is too large."""
+    """Return the row as JSON can store it, with bounded texts. Raise `FileRefused` if an amount is too large, or a date
+    is out of range."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(row):
         value = getattr(row, field.name)
@@ -67,12 +70,16 @@ def record(line: int, row: Entry | Statement) -> Record:
                 raise refused("amount", line, str(value)[:40])
             value = f"{value:f}"
         values[field.name] = value
+    for name in _DAYS & values.keys():
+        if values[name] and not FIRST_DAY <= values[name] <= LAST_DAY:
+            raise refused("date", line, values[name])
     for name, most in _LENGTHS.items():
         if name in values:
             values[name] = " ".join(values[name].replace("\x00", " ").split())[:most].strip()
     return line, {"kind": "entry" if isinstance(row, Entry) else "statement", **values}
 
 
+_DAYS = {"day", "value_day", "from_date", "to_date"}
 _LENGTHS = {
     "payer_name": MAX_NAME,
     "payer_account": MAX_ACCOUNT,

@@ -5,6 +5,7 @@ import io
 import itertools
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,6 +31,7 @@ _DIRECTIONS = {
     for kind, text in _TABLE.pop("directions").items()
     for word in (*filter(None, names(text)), *text.split("|"))
 }
+_UNBOOKED = frozenset(filter(None, names(_TABLE.pop("unbooked")["words"])))
 _FIELDS = {name: field for field, text in reversed(_TABLE.items()) for name in names(text) if name}
 
 Row = tuple[int, list[str]]
@@ -78,11 +80,15 @@ def records(text: str, options: Mapping[str, Any]) -> Iterator[Record]:
         has_three_decimals=money.EXPONENTS.get(first[:3].upper()) == 3,
     )
     found: dict[tuple[str, str], list[tuple[int, Entry, Decimal | None]]] = {}
+    unbooked: Counter[tuple[str, str]] = Counter()
     for row in rows:
         own_account = account_number(table.cell(row, "account")) or account or options.get("account", "")
         own_currency = (table.cell(row, "currency") or currency)[:3].upper()
         if not own_currency:
             raise refused("no_currency", row[0])
+        if folded(table.cell(row, "status")) in _UNBOOKED:
+            unbooked[own_account, own_currency] += 1
+            continue
         entry, balance = _entry(table, row, style, own_currency)
         found.setdefault((own_account, own_currency), []).append((row[0], entry, balance))
     for (own_account, own_currency), entries in found.items():
@@ -97,7 +103,8 @@ def records(text: str, options: Mapping[str, Any]) -> Iterator[Record]:
                 currency=own_currency,
                 opening=opening,
                 closing=closing,
-                skipped=sum(not entry.amount for _line, entry, _balance in entries),
+                skipped=sum(not entry.amount for _line, entry, _balance in entries)
+                + unbooked[own_account, own_currency],
             ),
         )
     if not found:

@@ -134,6 +134,44 @@ def test_an_invalid_part_of_camt_refuses_the_whole_file(old: bytes, new: bytes, 
     assert said in refusal(sample("camt_v08.xml").replace(old, new))
 
 
+def entry_of_camt(amount: str = "100.00", sign: str = "CRDT", status: str = "<Sts>BOOK</Sts>", more: str = "") -> str:
+    return (
+        "<BkToCstmrStmt><Stmt><Id>1</Id><Acct><Id><IBAN>AE070331234567890123456</IBAN></Id></Acct><Ntry>"
+        f'<Amt Ccy="AED">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd>{status}<BookgDt><Dt>2026-11-03</Dt></BookgDt>'
+        f'{more}</Ntry><Ntry><Amt Ccy="AED">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>'
+        "<BookgDt><Dt>2026-11-03</Dt></BookgDt></Ntry><Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp>"
+        '<Amt Ccy="AED">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd></Bal></Stmt></BkToCstmrStmt>'
+    )
+
+
+@pytest.mark.parametrize("status", ["<Sts><Cd>PDNG</Cd></Sts>", "<Sts><Prtry>PENDING</Prtry></Sts>", "<Sts>INFO</Sts>"])
+def test_only_a_booked_entry_of_camt_is_a_line(status: str) -> None:
+    (statement,) = read(entry_of_camt(status=status))
+    assert ([entry.amount for entry in statement.entries], statement.skipped) == ([Decimal(1)], 1)
+
+
+@pytest.mark.parametrize("amount", ["1_00", "1e2", "1,00", "-5", "NaN", "Infinity", "٥", "", "1 0"])
+def test_an_amount_of_camt_is_a_plain_decimal_number(amount: str) -> None:
+    assert "is not a valid amount" in refusal(entry_of_camt(amount=amount))
+
+
+_RETURNED = "<Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>{}</SubFmlyCd></Fmly></Domn>"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"<BkTxCd>{_RETURNED.format('RRTN')}</BkTxCd>",
+        f"<BkTxCd>{_RETURNED.format('UPCQ')}</BkTxCd><NtryDtls><TxDtls/></NtryDtls>",
+        "<NtryDtls><TxDtls><RtrInf/></TxDtls><TxDtls><RtrInf/></TxDtls></NtryDtls>",
+        f"<NtryDtls><TxDtls><BkTxCd>{_RETURNED.format('UPDD')}</BkTxCd></TxDtls><TxDtls/></NtryDtls>",
+    ],
+)
+def test_a_return_is_seen_on_the_entry_and_in_a_batch_that_is_not_split(more: str) -> None:
+    first = entries(entry_of_camt(sign="DBIT", more=more))[0]
+    assert (first.amount, first.is_return) == (Decimal(-100), True)
+
+
 # --- MT940 -------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +258,33 @@ def test_an_invalid_field_of_mt940_refuses_the_whole_file(old: str, new: str, sa
 def test_a_second_statement_before_the_first_one_ended_is_refused() -> None:
     text = mt940([(3, "C5,00", "x")])
     assert ":62F:" in refusal(text.replace(":62F:", ":64:") + text)
+
+
+def test_statements_below_one_reference_are_all_read() -> None:
+    first = mt940([(20, "C100,00//REFERENCE1", "INV-1")]).replace("\n-\n", "\n")
+    second = mt940([(21, "C50,00//REFERENCE2", "INV-2")], number="2/1", opening="100,00").partition("\n")[2]
+    found = read(first + second)
+    assert [(each.sequence, each.account, each.entries[0].amount) for each in found] == [
+        ("1/1", IBAN, Decimal(100)),
+        ("2/1", IBAN, Decimal(50)),
+    ]
+    only_balances = read(first + second.partition("\n")[2].partition("\n")[2])
+    assert [(each.account, each.opening, each.closing) for each in only_balances] == [
+        (IBAN, Decimal(0), Decimal(100)),
+        (IBAN, Decimal(100), Decimal(150)),
+    ]
+
+
+def test_an_entry_after_the_closing_balance_is_refused_and_not_left_out() -> None:
+    text = mt940([(20, "C100,00//REFERENCE1", "INV-1")]).replace("\n-\n", "\n:61:2611201120C50,00NTRFX//Y\n")
+    assert "opening balance (:60F:)" in refusal(text)
+
+
+def test_lines_above_the_fields_of_a_message_are_left_out() -> None:
+    header = "ABNANL2A\n940\nABNANL2A\n"
+    first, second = mt940([(20, "C100,00", "INV-1")]), mt940([(21, "C50,00", "INV-2")], number="2/1", opening="100,00")
+    found = read(header + first + header + second)
+    assert [(each.sequence, each.closing) for each in found] == [("1/1", Decimal(100)), ("2/1", Decimal(150))]
 
 
 # --- CSV ---------------------------------------------------------------------------------------------------------
@@ -337,6 +402,28 @@ def test_a_csv_cut_in_the_middle_of_a_row_is_refused_and_the_line_is_named() -> 
 )
 def test_an_unusable_table_is_refused_in_words(text: str, said: str) -> None:
     assert said in refusal(text, account="1", currency="" if "choose" in said else "AED")
+
+
+@pytest.mark.parametrize(
+    ("heading", "unbooked", "booked"),
+    [
+        ("Status", "Pending", "Completed"),
+        ("State", "DECLINED", "COMPLETED"),
+        ("Info", "Umsatz vorgemerkt", "Umsatz gebucht"),
+        ("حالة العملية", "قيد التنفيذ", "مكتملة"),
+    ],
+)
+def test_rows_that_are_not_booked_are_left_out_and_counted(heading: str, unbooked: str, booked: str) -> None:
+    rows = f"2026-11-20,INV-1,60.00,{unbooked}\n2026-11-20,INV-2,61.00,{booked}\n2026-11-20,INV-3,62.00,\n"
+    (statement,) = read(f"Date,Description,Amount,{heading}\n{rows}", account="1", currency="AED")
+    assert [entry.text for entry in statement.entries] == ["INV-2", "INV-3"]
+    assert statement.skipped == 1
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "9999-12-31"])
+def test_a_day_that_no_statement_has_is_refused(day: str) -> None:
+    assert "is not a date" in refusal(f"Date,Description,Amount\n{day},x,5.00\n", account="1", currency="AED")
+    assert "is not a date" in refusal(sample("camt_v08.xml").replace(b"2026-11-03", day.encode()))
 
 
 def test_a_table_without_its_account_asks_for_it() -> None:
