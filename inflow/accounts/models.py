@@ -34,7 +34,7 @@ class Scope(models.TextChoices):
     INVOICES_WRITE = "invoices:write", _lazy("Create and change invoices")
     WEBHOOKS_MANAGE = "webhooks:manage", _lazy("Manage webhooks")
     COMMUNICATIONS_READ = "communications:read", _lazy("Read communications")
-    COMMUNICATIONS_WRITE = "communications:write", _lazy("Create links to debtor pages")
+    COMMUNICATIONS_WRITE = "communications:write", _lazy("Send messages and create links to debtor pages")
 
 
 def default_scopes() -> list[str]:

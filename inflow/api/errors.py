@@ -51,7 +51,9 @@ class Problem(exceptions.APIException):
 
 
 def invalid(field: str, code: str, message: str) -> Problem:
-    """422 of one field."""
+    """422 of one field. The message names the field, which Zapier does not show otherwise."""
+    if field.replace("_", " ") not in message.lower().replace("_", " "):
+        message = f"{field}: {message}"
     return Problem(422, code, message, errors=[FieldError(field=field, code=code, message=message)])
 
 
