@@ -132,7 +132,11 @@ class SendIn(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         text, kind = attrs.get("text", ""), attrs.get("kind", Kind.MANUAL)
         if (text or attrs.get("subject")) and kind != Kind.MANUAL:
-            raise error_of("text", "does_not_fit", _("Only a message of the kind manual has a text of its own."))
+            raise error_of(
+                "text",
+                "does_not_fit",
+                _("Your own subject and text need the kind manual: send it, or leave subject and text out."),
+            )
         return attrs
 
 

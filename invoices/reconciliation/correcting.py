@@ -78,7 +78,7 @@ def _check_unchanged(difference: Difference, invoice: Invoice) -> None:
         invoice.due_date if difference.due_date_here else None,
     )
     if here != now:
-        message = _("The invoice has changed since it was compared. Send the list again.")
+        message = _("The invoice has changed since it was compared. Upload or send the list again.")
         raise Refused("difference", "changed", message)
 
 
