@@ -118,12 +118,14 @@ class SendIn(StrictSerializer):
     channel = ChoiceField(choices=Medium.choices, required=False)
     language = ChoiceField(choices=Language.choices, required=False)
     subject = TextField(
-        max_length=template_language.SUBJECT_LIMIT, required=False, help_text="Of an email with your own text."
+        max_length=template_language.SUBJECT_LIMIT,
+        required=False,
+        help_text="The subject of an email with your own text.",
     )
     text = TextField(
         max_length=template_language.LIMITS[Medium.EMAIL],
         required=False,
-        help_text="Your own text, in the language of templates.",
+        help_text="Your own text. Variables of message templates are allowed.",
     )
     may_wait = BooleanField(
         default=False, help_text="Schedule it for the next allowed time if it can't be sent now. Otherwise 422."

@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoice',
             name='external_id',
-            field=models.CharField(blank=True, db_default='', help_text='Its id in the system it came from.', max_length=100),
+            field=models.CharField(blank=True, db_default='', help_text="The invoice's id in the system that it came from.", max_length=100),
         ),
         migrations.AddField(
             model_name='invoice',
