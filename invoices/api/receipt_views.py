@@ -79,9 +79,9 @@ class ReceiptViewSet(ApiViewSet):
         summary="Record a payment over one or several invoices",
         description=(
             "Allocations are exact: if they exceed the payment or the balance of an invoice, the payment is refused"
-            " (422). The rest, or all of it without allocations, becomes the credit of `debtor_id`, by default the debtor"
-            " of the first invoice. `invoice_number` means the invoice that is not cancelled. `bank_id` is unique: sent"
-            " again with equal values, the response is the recorded payment."
+            " (422). The rest, or all of it without allocations, becomes the credit of `debtor_id`, by default the"
+            " debtor of the first invoice. `invoice_number` means the invoice that is not cancelled. `bank_id` is"
+            " unique: sent again with equal values, the response is the recorded payment."
         ),
         request=ReceiptIn,
         examples=[TRANSFER_EXAMPLE],

@@ -100,8 +100,9 @@ class BulkViewSet(ApiViewSet):
         summary="Create up to 100 invoices, or create and amend them",
         description=(
             "Each row is a body of `POST /invoices`; with `upsert`, one of `PUT /invoices/by-number/:number`. The"
-            " response has one result for each row, in order. A refused row does not affect the others: send it again under another"
-            " Idempotency-Key. Counts as one request for each 10 rows, rounded up. The body may be 2 MiB long."
+            " response has one result for each row, in order. A refused row does not affect the others: send it again"
+            " under another Idempotency-Key. Counts as one request for each 10 rows, rounded up. The body may be 2"
+            " MiB long."
         ),
         request=BulkIn,
         responses=BulkRowOut(many=True),
