@@ -160,7 +160,7 @@ def check_source(invoice: Invoice, source_updated_at: dt.datetime) -> None:
     """Raise `Stale` if a newer change from the invoice's source has been accepted."""
     last = invoice.source_updated_at
     if last and source_updated_at < last:
-        message = _("The invoice already has a change of %(last)s: source_updated_at must not be older.")
+        message = _("A change of %(last)s has already been accepted: source_updated_at must not be older.")
         shown = last.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
         raise Stale("source_updated_at", "stale", message % {"last": shown})
 

@@ -118,12 +118,14 @@ class SendIn(StrictSerializer):
     channel = ChoiceField(choices=Medium.choices, required=False)
     language = ChoiceField(choices=Language.choices, required=False)
     subject = TextField(
-        max_length=template_language.SUBJECT_LIMIT, required=False, help_text="Of an email with your own text."
+        max_length=template_language.SUBJECT_LIMIT,
+        required=False,
+        help_text="The subject of an email with your own text.",
     )
     text = TextField(
         max_length=template_language.LIMITS[Medium.EMAIL],
         required=False,
-        help_text="Your own text, in the language of templates.",
+        help_text="Your own text. Variables of message templates are allowed.",
     )
     may_wait = BooleanField(
         default=False, help_text="Schedule it for the next allowed time if it can't be sent now. Otherwise 422."
@@ -132,7 +134,11 @@ class SendIn(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         text, kind = attrs.get("text", ""), attrs.get("kind", Kind.MANUAL)
         if (text or attrs.get("subject")) and kind != Kind.MANUAL:
-            raise error_of("text", "does_not_fit", _("Only a message of the kind manual has a text of its own."))
+            raise error_of(
+                "text",
+                "does_not_fit",
+                _("Your own subject and text need the kind manual: send it, or leave subject and text out."),
+            )
         return attrs
 
 

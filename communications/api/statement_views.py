@@ -41,9 +41,11 @@ class StatementQuery(StrictQuery):
     )
     since = DateField(
         required=False,
-        help_text="The first day of the JSON's entries, by default a year ago. Earlier ones are brought forward.",
+        help_text="The first day of the entries in the JSON, by default a year ago. Earlier ones are brought forward.",
     )
-    language = ChoiceField(choices=Language.choices, required=False, help_text="Of the PDF. Default: the debtor's.")
+    language = ChoiceField(
+        choices=Language.choices, required=False, help_text="The language of the PDF. Default: the debtor's."
+    )
 
 
 class PartyOut(serializers.Serializer[Any]):
@@ -55,8 +57,8 @@ class PartyOut(serializers.Serializer[Any]):
 class StatementEntryOut(serializers.Serializer[Any]):
     date = DateField()
     kind = serializers.ChoiceField(choices=entries.KINDS)
-    number = serializers.CharField(allow_null=True, help_text="Of the invoice or the credit note.")
-    reference = serializers.CharField(allow_null=True, help_text="Of the payment.")
+    number = serializers.CharField(allow_null=True, help_text="The number of the invoice or credit note.")
+    reference = serializers.CharField(allow_null=True, help_text="The reference of the payment.")
     amount = MoneyField(help_text="Negative if it lowers the balance.")
     balance = MoneyField(help_text="The balance after this entry.")
 

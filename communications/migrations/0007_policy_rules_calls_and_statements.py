@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveSmallIntegerField(default=1, help_text='The rule with the lowest number is tried first.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('tag', models.CharField(blank=True, help_text='Of the invoice or of the debtor.', max_length=40)),
+                ('tag', models.CharField(blank=True, help_text='A tag of the invoice or of the debtor.', max_length=40)),
                 ('country', models.CharField(blank=True, help_text="ISO 3166. The debtor's, else the phone's, else the account's.", max_length=2)),
                 ('currency', models.CharField(blank=True, help_text='ISO 4217.', max_length=3)),
                 ('min_amount', models.DecimalField(blank=True, decimal_places=3, max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='amount from')),
@@ -83,12 +83,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='collectionsettings',
             name='next_statements_at',
-            field=models.DateTimeField(editable=False, help_text='When the next monthly statements are planned.', null=True),
+            field=models.DateTimeField(editable=False, help_text='When the next monthly statements are scheduled.', null=True),
         ),
         migrations.AddField(
             model_name='collectionsettings',
             name='statement_day',
-            field=models.PositiveSmallIntegerField(blank=True, help_text='Of each month, by email to debtors with open invoices. Empty: never.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(28)], verbose_name='send statements on day'),
+            field=models.PositiveSmallIntegerField(blank=True, help_text='Day of the month, 1 to 28, by email to debtors with open invoices. Empty: never.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(28)], verbose_name='send statements on day'),
         ),
         migrations.AlterField(
             model_name='communication',

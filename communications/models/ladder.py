@@ -112,10 +112,10 @@ class CollectionSettings(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(28)],
-        help_text=_lazy("Of each month, by email to debtors with open invoices. Empty: never."),
+        help_text=_lazy("Day of the month, 1 to 28, by email to debtors with open invoices. Empty: never."),
     )
     next_statements_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("When the next monthly statements are planned.")
+        null=True, editable=False, help_text=_lazy("When the next monthly statements are scheduled.")
     )
     attaches_documents = models.BooleanField(
         _lazy("attach invoices to emails"),

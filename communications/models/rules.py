@@ -21,7 +21,7 @@ class PolicyRule(models.Model):
     position = models.PositiveSmallIntegerField(
         default=1, validators=[MinValueValidator(1)], help_text=_lazy("The rule with the lowest number is tried first.")
     )
-    tag = models.CharField(max_length=40, blank=True, help_text=_lazy("Of the invoice or of the debtor."))
+    tag = models.CharField(max_length=40, blank=True, help_text=_lazy("A tag of the invoice or of the debtor."))
     country = models.CharField(
         max_length=2, blank=True, help_text=_lazy("ISO 3166. The debtor's, else the phone's, else the account's.")
     )

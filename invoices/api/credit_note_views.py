@@ -80,7 +80,7 @@ class CreditNoteViewSet(ApiViewSet):
         summary="Record a credit note",
         description=(
             "Against an invoice, it lowers the invoice's balance; above the balance it is refused (422), unless"
-            " `open_remainder` is true: then the rest is the debtor's credit. Without an invoice, it is wholly the"
+            " `open_remainder` is true: then the rest is the debtor's credit. Without an invoice, all of it is the"
             " credit of `debtor_id`. Numbers are unique among credit notes that are not voided."
         ),
         request=CreditNoteIn,
@@ -103,7 +103,7 @@ class CreditNoteViewSet(ApiViewSet):
     @extend_schema(
         operation_id="void_credit_note",
         summary="Void a credit note that was issued by mistake",
-        description="Takes back all that it covers. One that is voided already is refused (422).",
+        description="Takes back everything that it covers. A credit note that is already voided is refused (422).",
         request=UndoIn,
         responses=CreditNoteOut,
     )

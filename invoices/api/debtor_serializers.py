@@ -58,7 +58,9 @@ def _without_empty(data: Any, *, keep: str = "") -> Any:
 class DebtorContactIn(StrictSerializer):
     """A contact of a debtor: an email, a phone or both."""
 
-    id = UUIDField(required=False, help_text="Of a contact that stays. Without it, one with the same addresses stays.")
+    id = UUIDField(
+        required=False, help_text="The id of a contact to keep. Without it, one with the same addresses is kept."
+    )
     name = TextField(max_length=200, required=False)
     role = TextField(max_length=100, required=False)
     email = TextField(max_length=254, pattern=EMAIL, required=False)
@@ -83,12 +85,16 @@ class _DebtorFields(StrictSerializer):
     time_zone = TextField(max_length=64, required=False, allow_null=True, help_text="IANA, such as Asia/Dubai.")
     country = TextField(max_length=2, required=False, allow_null=True, help_text="ISO 3166, two letters.")
     subdivision = TextField(max_length=6, required=False, allow_null=True, help_text="ISO 3166-2, such as AE-SH.")
-    owner = TextField(max_length=254, required=False, allow_null=True, help_text="The email of a member.")
-    policy = TextField(max_length=100, required=False, allow_null=True, help_text="The name of a reminder policy.")
+    owner = TextField(
+        max_length=254, required=False, allow_null=True, help_text="The email of a member of the account."
+    )
+    policy = TextField(
+        max_length=100, required=False, allow_null=True, help_text="The name of a reminder policy of the account."
+    )
     tags = serializers.ListField(
         child=TextField(max_length=MAX_TAG), required=False, allow_null=True, max_length=MAX_TAGS
     )
-    never_chase = BooleanField(required=False, help_text="true: no messages are sent. It needs a reason.")
+    never_chase = BooleanField(required=False, help_text="true: no messages are sent. It requires never_chase_reason.")
     never_chase_reason = TextField(max_length=300, required=False, allow_null=True)
     contacts = serializers.ListField(
         child=DebtorContactIn(),
@@ -193,8 +199,8 @@ class DebtorQuery(PageQuery):
     external_id = TextField(max_length=MAX_EXTERNAL_ID, required=False)
     q = TextField(max_length=200, required=False, help_text="The beginning of the name, the company or the email.")
     tag = TextField(max_length=MAX_TAG, required=False, help_text="Exact.")
-    owner = TextField(max_length=254, required=False, help_text="The email of a member.")
-    email = TextField(max_length=254, required=False, help_text="Of the debtor, its invoices or its contacts.")
+    owner = TextField(max_length=254, required=False, help_text="The email of a member of the account.")
+    email = TextField(max_length=254, required=False, help_text="An email of the debtor, its invoices or its contacts.")
     never_chase = FlagField(required=False)
     updated_after = MomentField(required=False, help_text="Exclusive.")
 
@@ -228,7 +234,7 @@ class BalanceOut(serializers.Serializer[Any]):
 
     currency = serializers.CharField(help_text="ISO 4217.")
     outstanding = MoneyField(help_text="The balances of all open invoices.")
-    overdue = MoneyField(help_text="The part of it that is past due and neither disputed nor on hold.")
+    overdue = MoneyField(help_text="The part of `outstanding` that is past due and neither disputed nor on hold.")
     credit = MoneyField(help_text="Unapplied credit. It is not subtracted from the other amounts.")
 
 
@@ -236,15 +242,17 @@ class BalanceOut(serializers.Serializer[Any]):
 class DebtorOut(serializers.Serializer[Any]):
     """Output of `debtor_representation.of_rows`."""
 
-    id = serializers.UUIDField(help_text="Of the debtor that replaces it, if the debtor was merged.")
+    id = serializers.UUIDField(help_text="The id of the debtor that replaces it, if the debtor was merged.")
     external_ids = serializers.ListField(child=serializers.CharField())
     name = serializers.CharField()
     company = serializers.CharField(allow_null=True)
-    email = serializers.CharField(allow_null=True, help_text="Of its first invoice, or from staff.")
+    email = serializers.CharField(
+        allow_null=True, help_text="The email of its first invoice or contact, or as corrected by staff."
+    )
     phone = serializers.CharField(allow_null=True, help_text="E.164.")
     language = serializers.ChoiceField(choices=Language.choices, allow_null=True)
-    time_zone = serializers.CharField(allow_null=True, help_text="null: the phone's, else the account's.")
-    country = serializers.CharField(allow_null=True, help_text="null: the phone's, else the account's.")
+    time_zone = serializers.CharField(allow_null=True, help_text="null: that of the phone, else of the account.")
+    country = serializers.CharField(allow_null=True, help_text="null: that of the phone, else of the account.")
     subdivision = serializers.CharField(allow_null=True)
     owner = serializers.CharField(allow_null=True, help_text="The email of a member of the account.")
     tags = serializers.ListField(child=serializers.CharField())

@@ -66,7 +66,7 @@ class DocumentOut(serializers.Serializer[Any]):
     size = serializers.IntegerField(help_text="Bytes.")
     sha256 = serializers.CharField()
     values = serializers.DictField(
-        child=serializers.CharField(), help_text="Of an electronic invoice: its number, dates, amounts and parties."
+        child=serializers.CharField(), help_text="The number, dates, amounts and parties of an electronic invoice."
     )
     differences = DifferenceOut(many=True, help_text="Where an electronic invoice differs from the registered one.")
     is_withheld = serializers.BooleanField(

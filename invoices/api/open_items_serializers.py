@@ -112,7 +112,7 @@ class OpenItemsIn(StrictSerializer):
         child=CurrencyField(),
         required=False,
         max_length=len(money.EXPONENTS),
-        help_text="The currencies of which the list has all open invoices.",
+        help_text="The currencies in which the list contains all open invoices.",
     )
     items = ItemsField()
 

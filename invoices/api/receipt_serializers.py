@@ -114,7 +114,9 @@ class ReceiptQuery(PageQuery):
     status = ChoicesField(ReceiptStatus.values, required=False)
     currency = serializers.ChoiceField(choices=_CURRENCIES, required=False)
     debtor_id = UUIDField(required=False, help_text="The debtor who paid.")
-    invoice_number = TextField(max_length=MAX_NUMBER, required=False, help_text="Those that pay or paid it.")
+    invoice_number = TextField(
+        max_length=MAX_NUMBER, required=False, help_text="Payments that pay or paid the invoice with this number."
+    )
     reference = TextField(max_length=100, required=False)
     bank_id = TextField(max_length=100, required=False)
     paid_before = DateField(required=False, help_text="Exclusive.")
@@ -128,7 +130,11 @@ class CreditNoteQuery(PageQuery):
     status = ChoicesField(CreditNoteStatus.values, required=False)
     currency = serializers.ChoiceField(choices=_CURRENCIES, required=False)
     debtor_id = UUIDField(required=False)
-    invoice_number = TextField(max_length=MAX_NUMBER, required=False, help_text="Those issued for or applied to it.")
+    invoice_number = TextField(
+        max_length=MAX_NUMBER,
+        required=False,
+        help_text="Credit notes issued for or applied to the invoice with this number.",
+    )
     number = TextField(max_length=MAX_NUMBER, required=False)
     created_after = MomentField(required=False, help_text="Exclusive.")
 
@@ -156,9 +162,9 @@ class ReceiptOut(serializers.Serializer[Any]):
     reference = serializers.CharField(allow_null=True)
     bank_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=ReceiptStatus.choices)
-    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
+    unallocated = MoneyField(help_text="The part that is the debtor's credit now.")
     created_at = serializers.DateTimeField()
-    allocations = AllocationOut(many=True, help_text="What it pays now.")
+    allocations = AllocationOut(many=True, help_text="The invoices that it pays now.")
 
 
 @extend_schema_serializer(component_name="CreditNote")
@@ -172,6 +178,6 @@ class CreditNoteOut(serializers.Serializer[Any]):
     currency = serializers.CharField()
     debtor_id = serializers.UUIDField()
     invoice_id = serializers.UUIDField(allow_null=True, help_text="The invoice that it was issued for.")
-    open = MoneyField(help_text="What of it is the debtor's credit now.")
+    open = MoneyField(help_text="The part that is the debtor's credit now.")
     status = serializers.ChoiceField(choices=CreditNoteStatus.choices)
     created_at = serializers.DateTimeField()

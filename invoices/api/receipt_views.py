@@ -89,10 +89,10 @@ class ReceiptViewSet(ApiViewSet):
         operation_id="record_receipt",
         summary="Record a payment over one or several invoices",
         description=(
-            "Each allocation is paid exactly: one above the payment or above the invoice's balance is refused (422)."
-            " What is left, or all of it without allocations, becomes the credit of `debtor_id`, by default the debtor"
-            " of the first invoice. `invoice_number` means the invoice that is not cancelled. `bank_id` is unique: sent"
-            " again with equal values, the response is the recorded payment."
+            "Allocations are exact: if they exceed the payment or the balance of an invoice, the payment is refused"
+            " (422). The rest, or all of it without allocations, becomes the credit of `debtor_id`, by default the"
+            " debtor of the first invoice. `invoice_number` means the invoice that is not cancelled. `bank_id` is"
+            " unique: sent again with equal values, the response is the recorded payment."
         ),
         request=ReceiptIn,
         examples=[TRANSFER_EXAMPLE],
@@ -120,8 +120,9 @@ class ReceiptViewSet(ApiViewSet):
         operation_id="void_payment",
         summary="Void a payment that was recorded by mistake",
         description=(
-            "Takes back all that the payment paid, from its credit to other invoices too. The invoices return to what"
-            " they were, and no escalation is opened. A payment that is voided or reversed already is refused (422)."
+            "Takes back everything that the payment paid, including other invoices that were paid from its credit. The"
+            " invoices return to their previous state, and no escalation is opened. A payment that is already voided or"
+            " reversed is refused (422)."
         ),
         request=UndoIn,
         responses=ReceiptOut,
@@ -138,7 +139,7 @@ class ReceiptViewSet(ApiViewSet):
         operation_id="reverse_payment",
         summary="Reverse a payment that the bank took back",
         description=(
-            "As void, but one escalation of level 1 is opened on the oldest invoice that is owed again. POSTing"
+            "Like void, but one level 1 escalation is opened on the oldest invoice that is outstanding again. A POST of"
             " `reversal_of` to the invoice's payments does the same."
         ),
         request=UndoIn,

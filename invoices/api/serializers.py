@@ -359,7 +359,7 @@ class InvoiceOut(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     invoice_number = serializers.CharField()
-    external_id = serializers.CharField(allow_null=True, help_text="Its id in the system it came from.")
+    external_id = serializers.CharField(allow_null=True, help_text="The invoice's id in the system that it came from.")
     debtor_id = serializers.UUIDField()
     debtor_name = serializers.CharField()
     debtor_company = serializers.CharField(allow_null=True)
@@ -414,7 +414,9 @@ class DifferencesOut(serializers.Serializer[Any]):
 class UpsertedOut(InvoiceOut):
     """Output of PUT."""
 
-    differences = DifferencesOut(required=False, help_text="Where less is paid than is recorded: nothing is removed.")
+    differences = DifferencesOut(
+        required=False, help_text="Names amount_paid if it is less than what is recorded: nothing is removed."
+    )
 
 
 class RowProblemOut(serializers.Serializer[Any]):
@@ -451,8 +453,10 @@ class PaymentOut(serializers.Serializer[Any]):
     status = serializers.ChoiceField(
         choices=ReceiptStatus.choices, help_text="`standing` until it is voided or reversed; an undoing has the same."
     )
-    allocated = MoneyField(help_text="What of it pays this invoice now; the sum is the invoice's amount_paid.")
-    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
+    allocated = MoneyField(
+        help_text="The part that pays this invoice now; the sum of these parts is the invoice's amount_paid."
+    )
+    unallocated = MoneyField(help_text="The part that is the debtor's credit now.")
     created_at = serializers.DateTimeField()
 
 

@@ -55,7 +55,7 @@ class UpsertActions:
     @extend_schema(
         operation_id="put_invoice",
         summary="Create or amend the invoice with the number in the query",
-        description=f"For numbers with dots or slashes at an end. {_DESCRIPTION}",
+        description=f"For numbers that begin or end with a dot or a slash. {_DESCRIPTION}",
         parameters=[NumberQuery],
         request=InvoicePut,
         responses={200: UpsertedOut, 201: UpsertedOut},
@@ -99,9 +99,10 @@ class BulkViewSet(ApiViewSet):
         operation_id="create_invoices",
         summary="Create up to 100 invoices, or create and amend them",
         description=(
-            "Each row is a body of `POST /invoices`; with `upsert`, one of `PUT /invoices/by-number/:number`. The rows"
-            " are answered in their order. A refused row does not affect the others: send it again under another"
-            " Idempotency-Key. Counts as one request for each 10 rows, rounded up. The body may be 2 MiB long."
+            "Each row is a body of `POST /invoices`; with `upsert`, one of `PUT /invoices/by-number/:number`. The"
+            " response has one result for each row, in order. A refused row does not affect the others: send it again"
+            " under another Idempotency-Key. Counts as one request for each 10 rows, rounded up. The body may be 2"
+            " MiB long."
         ),
         request=BulkIn,
         responses=BulkRowOut(many=True),

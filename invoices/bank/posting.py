@@ -57,7 +57,7 @@ def link(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: Act
     line = _line(account, line_id)
     receipt = _receipt(account, receipt_id)
     if (receipt.amount, receipt.currency, receipt.status) != (line.amount, line.currency, ReceiptStatus.STANDING):
-        message = _("The payment is not one of %(amount)s any more.")
+        message = _("The payment no longer has the amount %(amount)s.")
         raise Refused("receipt", "changed", message % {"amount": money.display(line.amount, line.currency)})
     with transaction.atomic():
         _decide(line, actor, state=LineState.POSTED, result=LineResult.LINKED, receipt=receipt)
@@ -68,7 +68,7 @@ def reverse(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: 
     line = _line(account, line_id)
     receipt = _receipt(account, receipt_id)
     if (receipt.amount, receipt.currency) != (-line.amount, line.currency):
-        message = _("The payment is not one of %(amount)s.")
+        message = _("The payment does not have the amount %(amount)s.")
         raise Refused("receipt", "other_amount", message % {"amount": money.display(-line.amount, line.currency)})
     with transaction.atomic():
         ledger.reverse_payment(account, None, receipt_id, actor, reason=reason or line.return_reason)
@@ -211,7 +211,7 @@ def _decide(
             )
     except IntegrityError as error:
         if "a_payment_is_one_line_of_the_bank" in str(error):
-            message = _("This payment belongs to another line of the bank.")
+            message = _("This payment belongs to another bank line.")
             raise Refused("receipt", "linked", message) from error
         raise
     if not decided:

@@ -169,7 +169,7 @@ _MESSAGES = {
     ),
     "no_closing": _lazy("The statement before line %(line)d has no closing balance (:62F:). Nothing was stored."),
     "no_opening": _lazy("The statement that ends at line %(line)d has no opening balance (:60F:)."),
-    "no_reference": _lazy("Line %(line)d: %(text)s stands outside of a statement, which begins with :20:."),
+    "no_reference": _lazy("Line %(line)d: %(text)s is outside a statement, which begins with :20:."),
     "cut": _lazy(
         "The file ends at line %(line)d within a statement: its closing balance (:62F:) is missing. Download it again;"
         " nothing was stored."

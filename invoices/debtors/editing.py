@@ -169,7 +169,7 @@ def _locked(account: Account, debtor_id: uuid.UUID) -> Debtor:
 
 def _check(debtor: Debtor) -> None:
     if debtor.never_chase and not debtor.never_chase_reason.strip():
-        message = _("never_chase_reason is required: the reason for which nothing is sent.")
+        message = _("never_chase_reason is required: say why no messages may be sent.")
         raise Refused("never_chase_reason", "required", message)
     if debtor.never_chase_reason and not debtor.never_chase:
         message = _('never_chase_reason is allowed only with "never_chase": true.')
@@ -250,7 +250,7 @@ def _check_contacts(contacts: Sequence[ContactValues], known: Sequence[Contact])
             raise Refused(f"contacts.{place}", "duplicate", message % places)
         seen[contact.address] = place
         if contact.id and (contact.id not in own or contact.id in ids):
-            message = _("This is no contact of the debtor, or it is sent twice. Leave id out to add a contact.")
+            message = _("This is not a contact of the debtor, or it was sent twice. To add a contact, leave out id.")
             raise Refused(f"contacts.{place}.id", "unknown_contact", message)
         if contact.id:
             ids.add(contact.id)

@@ -305,9 +305,9 @@ def _effects(loser: Debtor, winner: Debtor) -> Iterator[str]:
     """Yield sentences about what the merge changes besides moving rows."""
     names = {"loser": loser, "winner": winner}
     if loser.opted_out_at or winner.opted_out_at:
-        yield _("Nothing is sent to the merged debtor, because one of the two has opted out.")
+        yield _("Nothing is sent to the remaining debtor, because one of the two has opted out.")
     if loser.never_chase or winner.never_chase:
-        yield _("The merged debtor is never chased, because one of the two is not.")
+        yield _("The remaining debtor is marked never chase, because one of the two is.")
     unresolved = Escalation.objects.exclude(status=CaseStatus.RESOLVED).filter(invoice__status__in=OPEN)
     if unresolved.filter(invoice__debtor__in=(loser, winner), level=escalations.MAX_LEVEL).exists():
         yield _("A level 2 case of one of the two stops all messages.")

@@ -33,7 +33,7 @@ FILE_REFUSALS = {
     "path": _lazy("The name has a path that leads out of the folder."),
     "nested": _lazy("Archives within an archive are not opened."),
     "encrypted": _lazy("The file is encrypted."),
-    "large": _lazy("The file has more than %(size)s MB."),
+    "large": _lazy("The file is larger than %(size)s MB."),
     "broken": _lazy("The file is damaged."),
 }
 
@@ -54,7 +54,7 @@ class ArchivedFile(NamedTuple):
 
 
 def too_large() -> str:
-    return _("A document can have at most %(size)s MB.") % {"size": MAX_BYTES // MIB}
+    return _("A document may have at most %(size)s MB.") % {"size": MAX_BYTES // MIB}
 
 
 def check(data: bytes, expected: DocumentKind | None = None) -> Content:

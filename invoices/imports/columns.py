@@ -91,14 +91,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Invoices are imported; credit notes, payments and bills are refused."),
         ),
         Column("notes", _("Notes"), _("For you; debtors don't see them.")),
-        Column("purchase_order", _("Purchase order"), _("The debtor's number of the order.")),
+        Column("purchase_order", _("Purchase order"), _("The number of the debtor's purchase order.")),
         Column("payment_url", _("Payment link"), _("An address that begins with https://, for paying this invoice.")),
         Column("tags", _("Tags"), _("Separated by commas.")),
         Column("external_id", _("External ID"), _("The invoice's id in your accounting system.")),
         Column(
             "debtor_external_id",
             _("Debtor's external ID"),
-            _("The debtor's id in your accounting system. It decides whose invoice it is."),
+            _("The debtor's id in your accounting system. It decides to which debtor the invoice belongs."),
         ),
         Column(
             "source_updated_at",

@@ -198,8 +198,8 @@ class InvoicePlanner(RowPlanner):
                 if "amount" not in changes:
                     return self._propose_payment(invoice, state.balance)
                 message = _(
-                    "Then %(left)s is outstanding in the file and %(here)s here. Upload the file again to record the"
-                    " payment."
+                    "After this change, %(left)s is outstanding in the file and %(here)s here. Upload the file again to"
+                    " record the payment."
                 )
                 shown = {"left": state.balance, "here": left}
                 notes.append(message % {name: money.display(each, invoice.currency) for name, each in shown.items()})

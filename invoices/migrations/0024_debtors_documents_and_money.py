@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='debtor',
             name='owner',
-            field=models.ForeignKey(blank=True, help_text='Who works on it.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(blank=True, help_text='The person who works on the debtor.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='debtor',
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoice',
             name='external_id',
-            field=models.CharField(blank=True, db_default='', help_text='Its id in the system it came from.', max_length=100),
+            field=models.CharField(blank=True, db_default='', help_text="The invoice's id in the system that it came from.", max_length=100),
         ),
         migrations.AddField(
             model_name='invoice',

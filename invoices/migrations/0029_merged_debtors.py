@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
             model_name="debtormerge",
             name="winner",
             field=models.ForeignKey(
-                help_text="The debtor that has its invoices since.",
+                help_text="The debtor to which its invoices were moved.",
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="invoices.debtor",

@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('invoice_number', models.CharField(blank=True, help_text='The invoice that it names.', max_length=200)),
                 ('reference', models.CharField(blank=True, max_length=100)),
                 ('status', models.CharField(choices=[('recorded', 'Recorded'), ('open', 'Needs attention'), ('dismissed', 'Dismissed')], max_length=10)),
-                ('problem', models.CharField(blank=True, help_text='Why it needs attention.', max_length=40)),
+                ('problem', models.CharField(blank=True, help_text='The reason for which it needs attention.', max_length=40)),
                 ('detail', models.TextField(blank=True)),
                 ('handled_by', models.CharField(blank=True, max_length=254)),
                 ('handled_because', models.CharField(blank=True, max_length=1000)),

@@ -176,7 +176,7 @@ class BankLine(models.Model):
 
     state = models.CharField(_lazy("state"), max_length=8, choices=LineState, default=LineState.OPEN)
     certainty = models.CharField(_lazy("certainty"), max_length=8, choices=Certainty, blank=True)
-    proposals = models.JSONField(default=list, help_text=_lazy("See `invoices.bank.proposals`."))
+    proposals = models.JSONField(default=list, help_text=_lazy("The most certain proposal first."))
     receipt = models.ForeignKey(
         Receipt,
         on_delete=models.PROTECT,
@@ -185,9 +185,13 @@ class BankLine(models.Model):
         help_text=_lazy("The payment that the line recorded, or that it took back."),
     )
     result = models.CharField(max_length=8, choices=LineResult, blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0, editable=False, help_text=_lazy("How often it was undone."))
-    reason = models.CharField(_lazy("reason"), max_length=300, blank=True, help_text=_lazy("Why it is ignored."))
-    actor = models.CharField(max_length=254, blank=True, help_text=_lazy("Who handled it."))
+    attempt = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text=_lazy("The number of times that it was undone.")
+    )
+    reason = models.CharField(
+        _lazy("reason"), max_length=300, blank=True, help_text=_lazy("The reason for which it is ignored.")
+    )
+    actor = models.CharField(max_length=254, blank=True, help_text=_lazy("The person who handled it."))
     decided_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -41,7 +41,12 @@ class Debtor(models.Model):
         help_text=_lazy("ISO 3166-2, such as AE-SH for Sharjah. Empty: the account's, in its country."),
     )
     owner = models.ForeignKey(
-        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text=_lazy("Who works on it.")
+        User,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_lazy("The person who works on the debtor."),
     )
     tags = ArrayField(models.CharField(max_length=40), default=list, db_default=[], blank=True)
     policy = models.ForeignKey(

@@ -57,7 +57,10 @@ class Invoice(models.Model):
     language = models.CharField(max_length=2, choices=Language)
     notes = models.TextField(blank=True)
     external_id = models.CharField(
-        max_length=MAX_EXTERNAL_ID, blank=True, db_default="", help_text=_lazy("Its id in the system it came from.")
+        max_length=MAX_EXTERNAL_ID,
+        blank=True,
+        db_default="",
+        help_text=_lazy("The invoice's id in the system that it came from."),
     )
     purchase_order = models.CharField(max_length=100, blank=True, db_default="")
     payment_url = models.CharField(

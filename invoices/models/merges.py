@@ -35,7 +35,7 @@ class DebtorMerge(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         verbose_name=_lazy("remaining debtor"),
-        help_text=_lazy("The debtor that has its invoices since."),
+        help_text=_lazy("The debtor to which its invoices were moved."),
     )
     moved = models.JSONField(default=dict)
     displaced = models.JSONField(default=dict)

@@ -75,7 +75,7 @@ class PaymentReport(models.Model):
     invoice_number = models.CharField(max_length=200, blank=True, help_text=_lazy("The invoice that it names."))
     reference = models.CharField(max_length=100, blank=True)
     status = models.CharField(max_length=10, choices=ReportStatus)
-    problem = models.CharField(max_length=40, blank=True, help_text=_lazy("Why it needs attention."))
+    problem = models.CharField(max_length=40, blank=True, help_text=_lazy("The reason for which it needs attention."))
     detail = models.TextField(blank=True)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
     receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, null=True, related_name="+")

@@ -165,7 +165,7 @@ def _lock_unchanged(account: Account, difference: Difference) -> Invoice:
 
 
 def _changed() -> Refused:
-    message = _("The invoice has changed since it was compared. Send the list again.")
+    message = _("The invoice has changed since it was compared. Upload or send the list again.")
     return Refused("difference", "changed", message)
 
 

@@ -101,7 +101,7 @@ class _Rows:
         if not currency:
             raise RowRefused(_("The row has no currency. Choose the currency of the file."))
         if self._balance in self._survey["in_company_currency"] and currency != self._currency:
-            raise RowRefused(_("The balance is in the currency of your books, the invoice in another one."))
+            raise RowRefused(_("The balance is in the currency of your books, but the invoice is in another one."))
         return currency
 
     def _due_date(self, texts: Sequence[str]) -> dt.date | None:

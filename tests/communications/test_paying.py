@@ -71,7 +71,7 @@ def test_credit_is_deducted_once_whichever_invoice_is_paid_first(account: Accoun
 
 @pytest.mark.parametrize(
     ("status", "sentence"),
-    [("paid", "This invoice is paid"), ("cancelled", "was cancelled"), ("disputed", "You dispute this invoice")],
+    [("paid", "This invoice is paid"), ("cancelled", "was cancelled"), ("disputed", "You have disputed this invoice")],
 )
 def test_what_must_not_be_paid_is_said(
     account: Account, visitor: Client, invoice: Invoice, status: str, sentence: str

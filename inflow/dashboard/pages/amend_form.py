@@ -30,7 +30,7 @@ class ContactsField(TextField):
             required=False,
             max_length=10_000,
             label=_lazy("Further contacts"),
-            help_text=_lazy("One on each line: name, email, phone. They receive copies of the messages."),
+            help_text=_lazy("One contact on each line: name, role, email, phone. They receive copies of the messages."),
             **kwargs,
         )
         self.widget.attrs["placeholder"] = example
@@ -60,9 +60,11 @@ class AmendForm(OptionalReasonForm):
         max_length=2_000,
         required=False,
         label=_lazy("Payment link"),
-        help_text=_lazy("The page on which the debtor can pay it. It begins with https://."),
+        help_text=_lazy("The page on which the debtor can pay the invoice. Its address begins with https://."),
     )
-    external_id = forms.CharField(max_length=100, required=False, help_text=_lazy("Its id in your accounting system."))
+    external_id = forms.CharField(
+        max_length=100, required=False, help_text=_lazy("The invoice's id in your accounting system.")
+    )
     tags = TagsField()
     notes = TextField(max_length=10_000, required=False)
     field_order = (

@@ -107,6 +107,6 @@ def party(line: BankLine) -> str:
 def outcome(line: BankLine) -> str:
     """Return who handled the line, when and why."""
     if line.state == LineState.IGNORED and not line.actor:
-        return _("Money that left the account, without a payment that it takes back.")
+        return _("Money that left the account and takes back no payment.")
     when = date_format(line.decided_at, "SHORT_DATE_FORMAT") if line.decided_at else ""
     return ", ".join(filter(None, [line.reason, line.actor, when]))

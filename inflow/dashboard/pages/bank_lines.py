@@ -74,7 +74,7 @@ def _may_be_undone(line: BankLine) -> bool:
 
 
 class WorkFilter(OptionsFilter):
-    title, parameter_name = _lazy("work"), "work"
+    title, parameter_name = _lazy("state"), "work"
     options: ClassVar[Any] = {
         "to_do": (_lazy("To do"), Q(state__in=TO_DO)),
         "posted": (_lazy("Recorded"), Q(state=LineState.POSTED)),
@@ -132,7 +132,7 @@ class BankLineAdmin(OwnRowsAdmin):
         icon="block",
         form=IgnoreForm,
         fits=lambda line: line.is_to_do,
-        intro=_lazy("For money that is not about a debtor. The line leaves the list of what is to do."),
+        intro=_lazy("For money that has nothing to do with a debtor. The line is taken off the list of lines to do."),
     )
     def ignore(self, line: BankLine, actor: Actor, form: IgnoreForm) -> str:
         posting.ignore(line.account, line.pk, actor, **form.cleaned_data)
@@ -143,7 +143,7 @@ class BankLineAdmin(OwnRowsAdmin):
     def reopen(self, line: BankLine, actor: Actor, form: PageForm) -> str:
         posting.reopen(line.account, line.pk, actor)
         record(line, actor, "bankline.reopened")
-        return _("The line is to do again.")
+        return _("The line is back on the list of lines to do.")
 
     @row_action(
         _lazy("Undo"),
@@ -151,15 +151,15 @@ class BankLineAdmin(OwnRowsAdmin):
         form=UndoLineForm,
         fits=_may_be_undone,
         intro=_lazy(
-            "The payment that the line recorded is voided, and the line is to do again. A payment that was recorded by"
-            " hand stays; only its link to the line is removed."
+            "The payment that the line recorded is voided, and the line is back on the list of lines to do. A payment"
+            " that was recorded by hand stays; only its link to the line is removed."
         ),
         is_grave=True,
     )
     def undo(self, line: BankLine, actor: Actor, form: UndoLineForm) -> str:
         posting.undo(line.account, line.pk, actor, **form.cleaned_data)
         record(line, actor, "bankline.undone", **form.cleaned_data)
-        return _("The line is to do again.")
+        return _("The line is back on the list of lines to do.")
 
     confirm_selected = bulk(confirm)
 

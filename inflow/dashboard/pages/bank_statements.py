@@ -44,7 +44,9 @@ class ConfirmCertainForm(PageForm):
     is_complete = forms.BooleanField(
         required=False,
         label=_lazy("All payments received up to today are recorded"),
-        help_text=_lazy("Tick it if your statements reach today. Messages that wait for payment data are released."),
+        help_text=_lazy(
+            "Tick this box if your statements reach today. Messages that wait for payment data are released."
+        ),
     )
 
     def facts(self) -> Any:
@@ -106,7 +108,7 @@ class BankStatementAdmin(OwnRowsAdmin):
     @row_action(
         _lazy("Match again"),
         icon="sync",
-        intro=_lazy("All lines that are to do are compared with the invoices that are open now. Nothing is recorded."),
+        intro=_lazy("All lines to do are compared with the invoices that are open now. Nothing is recorded."),
     )
     def match_again(self, statement: BankStatement, actor: Actor, form: PageForm) -> str:
         files.wake_matcher(statement.account_id)
@@ -174,7 +176,7 @@ class BankStatementAdmin(OwnRowsAdmin):
     def closing_shown(self, statement: BankStatement) -> str:
         return _money(statement.closing_balance, statement.currency)
 
-    @display(description=_lazy("Missing before it"))
+    @display(description=_lazy("Gap before"))
     def gap_shown(self, statement: BankStatement) -> str:
         return badge(_gap(statement), "danger") if _gap(statement) else "–"
 

@@ -68,7 +68,7 @@ class Contacts(BaseInlineFormSet):  # type: ignore[type-arg]
         super().clean()
         addresses = [(data.get("email"), data.get("phone")) for _row, data in self._rows()]
         if len(addresses) > MAX_CONTACTS:
-            raise ValidationError(_("A debtor has at most %(most)d contacts.") % {"most": MAX_CONTACTS})
+            raise ValidationError(_("A debtor can have at most %(most)d contacts.") % {"most": MAX_CONTACTS})
         if len(set(addresses)) < len(addresses):
             raise ValidationError(_("Two contacts have the same email and phone. Remove one of them."))
 

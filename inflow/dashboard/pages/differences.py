@@ -167,7 +167,7 @@ class DifferenceAdmin(OwnRowsAdmin):
     def kind_shown(self, row: Difference) -> str:
         return str(row.get_kind_display())
 
-    @display(description=_lazy("Here"))
+    @display(description=_lazy("In InFlow"))
     def here_shown(self, row: Difference) -> str:
         return _values(row.balance_here, row.due_date_here, row.currency)
 

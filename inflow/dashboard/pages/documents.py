@@ -75,7 +75,9 @@ def _attach(
         elif len(matching) > 1:
             yield Result(file.name, None, _("Several invoices have this number. Upload it on the invoice's page."))
         elif time.monotonic() > until:
-            yield Result(file.name, None, _("There was no time left for it. Upload the same ZIP file again."))
+            yield Result(
+                file.name, None, _("The time limit was reached before this file. Upload the same ZIP file again.")
+            )
         elif matching[0].pk in done:
             yield Result(file.name, None, _("Another file of this upload belongs to the same invoice."))
         else:

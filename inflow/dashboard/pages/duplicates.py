@@ -130,7 +130,7 @@ class PossibleDuplicateAdmin(OwnRowsAdmin):
 
     one_shown = text_column(_lazy("Debtor"), "one__name", "one__company")
     other_shown = text_column(_lazy("Other debtor"), "other__name", "other__company")
-    found = moment_column(_lazy("Found"), "found_at")
+    found = moment_column(_lazy("Found on"), "found_at")
 
     @display(description=_lazy("Reasons"))
     def reasons_shown(self, pair: PossibleDuplicate) -> str:

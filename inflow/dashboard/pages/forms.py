@@ -90,9 +90,11 @@ class InvoiceForm(OwnAccountForm):
         max_length=2_000,
         required=False,
         label=_lazy("Payment link"),
-        help_text=_lazy("The page on which the debtor can pay it. It begins with https://."),
+        help_text=_lazy("The page on which the debtor can pay the invoice. Its address begins with https://."),
     )
-    external_id = forms.CharField(max_length=100, required=False, help_text=_lazy("Its id in your accounting system."))
+    external_id = forms.CharField(
+        max_length=100, required=False, help_text=_lazy("The invoice's id in your accounting system.")
+    )
     debtor_external_id = forms.CharField(
         max_length=100, required=False, help_text=_lazy("The debtor's id in your accounting system.")
     )

@@ -111,7 +111,10 @@ class DocumentActions:
         icon="delete",
         form=OptionalReasonForm,
         fits=_has_document,
-        intro=_lazy("Deletes the file, such as one of another debtor. Emails that were sent keep it."),
+        intro=_lazy(
+            "Deletes the file, for example because it belongs to another debtor. It remains in emails that were already"
+            " sent."
+        ),
         is_grave=True,
     )
     def remove_document(self, invoice: Invoice, actor: Actor, form: OptionalReasonForm) -> str:

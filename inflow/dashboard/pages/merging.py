@@ -213,7 +213,7 @@ class DebtorMergeAdmin(OwnRowsAdmin):
     )
     def undo(self, done: DebtorMerge, actor: Actor, form: UndoMergeForm) -> str:
         merging.undo(done.account, done.pk, actor)
-        return _("The merge was undone. %(debtor)s is a debtor of its own again.") % {"debtor": done.loser}
+        return _("The merge was undone. %(debtor)s is a separate debtor again.") % {"debtor": done.loser}
 
     loser_shown = text_column(_lazy("Merged debtor"), "loser__name", "loser__company")
     winner_shown = text_column(_lazy("Remaining debtor"), "winner__name", "winner__company")

@@ -51,10 +51,11 @@ class ListForm(OwnAccountForm):
         help_text=_lazy("CSV or XLSX with the invoice number, the balance, and if possible the due date and currency."),
     )
     as_of = DayField(
-        label=_lazy("Made on"), help_text=_lazy("Invoices that were registered after this day are not compared.")
+        label=_lazy("Date of the list"),
+        help_text=_lazy("Invoices that were registered after this day are not compared."),
     )
     is_complete = forms.BooleanField(
-        label=_lazy("It has all open invoices"),
+        label=_lazy("The list contains all open invoices"),
         required=False,
         initial=True,
         help_text=_lazy("Only then can InFlow tell what is already paid in the books."),
@@ -123,7 +124,7 @@ class OpenItemsListAdmin(OwnRowsAdmin):
             "count": done
         }
         left = correcting.correctable(row.differences.all()).count()
-        return f"{text} {_('%(count)d differences are left.') % {'count': left}}" if left else text
+        return f"{text} {_('Differences left: %(count)d.') % {'count': left}}" if left else text
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -176,10 +177,10 @@ class OpenItemsListAdmin(OwnRowsAdmin):
         rows: QuerySet[OpenItemsList] = super().get_queryset(request)
         return rows.annotate(open_differences=Count("differences", filter=is_open))
 
-    made = moment_column(_lazy("Made"), "as_of")
-    created = moment_column(_lazy("Compared"), "created_at")
+    made = moment_column(_lazy("Date of the list"), "as_of")
+    created = moment_column(_lazy("Compared on"), "created_at")
 
-    @display(description=_lazy("Complete in"))
+    @display(description=_lazy("Complete for"))
     def complete_shown(self, row: OpenItemsList) -> str:
         return ", ".join(row.complete) or "–"
 

@@ -90,7 +90,7 @@ class PaymentHookAdmin(OwnRowsAdmin):
         needs=Role.ADMIN,
         icon="toggle_on",
         fits=lambda hook: not hook.is_on,
-        intro=_lazy("Reports are recorded again."),
+        intro=_lazy("New reports are accepted again."),
     )
     def switch_on(self, hook: PaymentHook, actor: Actor, form: PageForm) -> str:
         self._switch(hook, actor, is_on=True)

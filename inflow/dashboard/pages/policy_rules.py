@@ -67,7 +67,7 @@ class NewRuleForm(OwnAccountForm):
     """The policy of a new rule. Its conditions are entered with the same checks as when it is changed."""
 
     policy = forms.ModelChoiceField(ReminderPolicy.objects.none())
-    tag = forms.CharField(max_length=40, required=False, help_text=_lazy("Of the invoice or of the debtor."))
+    tag = forms.CharField(max_length=40, required=False, help_text=_lazy("A tag of the invoice or of the debtor."))
     country = forms.CharField(max_length=2, required=False)
     currency = forms.CharField(max_length=3, required=False)
     min_amount = forms.DecimalField(max_digits=18, decimal_places=3, min_value=0, required=False)
@@ -230,7 +230,7 @@ def _move(rule: PolicyRule, by: int, actor: Actor) -> str:
         place = ids.index(rule.pk)
         to = place + by
         if not 0 <= to < len(ids):
-            raise ValidationError(_("The rule is at the end of the list already."))
+            raise ValidationError(_("The rule can't be moved any further."))
         ids[place], ids[to] = ids[to], ids[place]
         rows = PolicyRule.objects.in_bulk(ids)
         for number, pk in enumerate(ids, 1):
