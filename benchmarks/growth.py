@@ -19,7 +19,7 @@ from benchmarks._servers import Server, serving
 from benchmarks._stack import stack
 
 FILTERS = ["status=new", "status=overdue,disputed", "payment_status=unpaid", "is_overdue=true", "is_overdue=false"]
-BASE, MESSAGES = "/api/zapier/invoices", "/api/zapier/communications"
+BASE, MESSAGES, DEBTORS = "/api/zapier/invoices", "/api/zapier/communications", "/api/zapier/debtors"
 Calls = dict[str, Callable[[], object]]
 
 
@@ -55,6 +55,7 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
     from webhooks.delivery import sending
 
     deep = _behind(server, key, f"{BASE}?limit=100", depth)
+    deep_debtors = _behind(server, key, f"{DEBTORS}?limit=100", depth // 10)
     deep_messages = _behind(server, key, f"{MESSAGES}?limit=100", depth)
     one = Invoice.objects.filter(account=account_id).order_by("?").values_list("pk", flat=True)[0]
     client = Client(headers={"host": "127.0.0.1"})
@@ -72,6 +73,14 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
         "messages as deep": lambda: server.get(deep_messages, key),
         "messages of one invoice": lambda: server.get(f"{MESSAGES}/{one}", key),
         "deliveries of a webhook": lambda: server.get(f"/api/zapier/webhooks/{subscription}/deliveries", key),
+        "debtors": lambda: server.get(f"{DEBTORS}?limit=100", key),
+        "debtors as deep": lambda: server.get(deep_debtors, key),
+        "debtors by their name": lambda: server.get(f"{DEBTORS}?limit=100&q=Gulf", key),
+        "debtors by a rare name": lambda: server.get(f"{DEBTORS}?limit=100&q=debtor77@", key),
+        "debtors by their email": lambda: server.get(f"{DEBTORS}?email=debtor77@example.com", key),
+        "dashboard's debtors": lambda: client.get("/admin/invoices/debtor/"),
+        "dashboard's overdue debtors": lambda: client.get("/admin/invoices/debtor/?state=overdue"),
+        "dashboard's debtors, searched": lambda: client.get("/admin/invoices/debtor/?q=Trading+77"),
         "dashboard's home": lambda: client.get("/admin/"),
         "dashboard's invoices": lambda: client.get("/admin/invoices/invoice/"),
         "dashboard's messages": lambda: client.get("/admin/communications/communication/"),

@@ -1,8 +1,10 @@
 """SQL that inserts or updates many rows at once, with an array for each column instead of a placeholder for each value.
 
 The statement stays short however many rows there are. A column in which all rows have the same value is one value.
+psycopg passes the arrays in binary (`%b`): as text, each value would be escaped in Python.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +51,7 @@ def _columns(fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> tuple[list
     expressions, names, sources = list[str](), list[str](), list[str]()
     constants, arrays = list[Any](), list[Any]()
     for place, (field, column) in enumerate(zip(fields, zip(*rows, strict=True), strict=True)):
-        kind = field.db_type(database).split("(")[0]  # without its length, which would cut text off
+        kind = re.sub(r"\(.*?\)", "", field.db_type(database))  # without its length, which would cut text off
         if place and all(value == column[0] for value in column):
             expressions.append(f"%s::{kind}")
             constants.append(field.get_db_prep_save(column[0], database))

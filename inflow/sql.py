@@ -280,8 +280,8 @@ class Batch:
                 if mark == "%s"
             ]
         alike: dict[tuple[type[Model], tuple[str, ...]], list[Model]] = {}
-        for row, names in changed.values():
-            alike.setdefault((type(row), tuple(names)), []).append(row)
+        for row, changes in changed.values():
+            alike.setdefault((type(row), tuple(changes)), []).append(row)
         for (model, names), rows in alike.items():
             fields = [model._meta.pk, *(_fields(model)[name] for name in names)]
             given = [[getattr(row, field.attname) for field in fields] for row in rows]

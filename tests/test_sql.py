@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -219,6 +220,37 @@ def test_a_new_row_has_what_changed_on_it_and_may_be_saved_afterwards() -> None:
     stored = Debtor.objects.get(pk=new.pk)
     assert (stored.name, stored.company, stored.page_key) == ("C", "B", new.page_key)
     assert Debtor.objects.get(name="By default").page_key
+
+
+def copies(invoice: Invoice, tags: list[list[str]]) -> list[Invoice]:
+    """Unsaved copies of an invoice that differ in values of many types."""
+    made = []
+    for place, each in enumerate(tags):
+        row = make.again(invoice)
+        row.pk, row.invoice_number, row.tags, row.amount = uuid.uuid4(), f"C-{place:03}", each, Decimal(place) + 1
+        row.metadata, row.notes = {"place": place, "text": 'a "b" \\ {c},'}, ("", "x, {y}", "NULL")[place % 3]
+        row.hold_until = None if place % 2 else row.due_date
+        row.dispute_paused = dt.timedelta(seconds=place) if place % 5 else None
+        made.append(row)
+    return made
+
+
+@pytest.mark.parametrize("tags", [[["a", "b"]] * 30, [[]] * 30, [["a"] * (place % 3) for place in range(30)]])
+def test_many_rows_are_written_with_the_values_of_each(tags: list[list[str]]) -> None:
+    invoice, batch = make.invoice(make.account()), Batch()
+    rows = copies(invoice, tags)
+    for row in rows:
+        batch.insert(row)
+    batch.flush()
+    assert [each.as_stored() for each in map(make.again, rows)] == [each.as_stored() for each in rows]
+    for place, row in enumerate(rows):
+        row.amount_paid, row.next_check_at, row.escalation_level = row.amount, row.created_at, place % 2
+        row.tags, row.status, row.payment_status = [*row.tags, "new"], "paid", "paid"
+        batch.update(row, "amount_paid", "next_check_at", "escalation_level", "tags", "status", "payment_status")
+    with CaptureQueriesContext(connection) as queries:
+        batch.flush()
+    assert len(queries) == 1
+    assert [each.as_stored() for each in map(make.again, rows)] == [each.as_stored() for each in rows]
 
 
 def test_a_batch_that_is_refused_or_whose_transaction_fails_leaves_nothing() -> None:
