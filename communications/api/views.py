@@ -130,7 +130,8 @@ class SendViewSet(ApiViewSet):
         operation_id="send_message",
         summary="Send a message about an invoice now",
         description=(
-            "The message passes the same checks as any other: contact hours, limits, opt-outs, credit. What is not"
+            "The message passes the same checks as any other: contact hours, holds, opt-outs, credit. Contact limits"
+            " hold only a `promise_followup`, but each message except a `thank_you` counts for them. What is not"
             " allowed now is refused with the reason (422), or scheduled with `may_wait` if it only has to wait. 202:"
             " the message will be sent within seconds; see its status at GET /api/zapier/communications/:invoiceId."
             " The defaults are a message about the open invoices, the first usable channel and the debtor's language."
