@@ -7,7 +7,6 @@ import datetime as dt
 import uuid
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import chain
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -52,21 +51,18 @@ def take_over(invoices: Sequence[Invoice], previous: Debtor | None, debtor: Debt
     """
     since = debtor.account.now() - reach(rules)
     about = Q(invoice__in=[invoice.pk for invoice in invoices])
-    earlier = EarlierContact.objects.filter(debtor=previous, sent_at__gt=since)
     if previous and any(parties.of(each.debtor_name, each.debtor_company).key == each.party for each in invoices):
-        about |= Q(debtor=previous)
-    else:
-        earlier = earlier.none()
+        earlier = EarlierContact.objects.filter(debtor=previous, sent_at__gt=since)
+        about |= Q(debtor=previous) | Q(message_id__in=earlier.values("message_id"))
     addresses = _addresses(invoices, debtor)
     copies = Copy.objects.filter(message_id=OuterRef("message_id"), recipient__in=addresses)
     to_them = Q(recipient__in=addresses) | Q(Exists(copies), has_copies=True)
     sent = Communication.objects.filter(about, to_them, status__in=CONTACTED, sent_at__gt=since)
     sent = sent.exclude(debtor=debtor).exclude(kind__in=UNCOUNTED)
-    rows = [each.values_list("message_id", "sent_at") for each in (sent, earlier)]
     EarlierContact.objects.bulk_create(
         (
             EarlierContact(account=debtor.account, debtor=debtor, message_id=message_id, sent_at=sent_at)
-            for message_id, sent_at in dict(chain(*rows)).items()
+            for message_id, sent_at in dict(sent.values_list("message_id", "sent_at")).items()
         ),
         ignore_conflicts=True,
     )
