@@ -14,7 +14,7 @@ from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
-from communications.delivery import safeguards
+from communications.delivery import manual, safeguards
 from communications.models import (
     CallLog,
     CallTask,
@@ -24,12 +24,12 @@ from communications.models import (
     PolicyRule,
     State,
 )
-from communications.schedule import arrivals, covering, ladder, optional, policies, replanning, standstill
+from communications.schedule import arrivals, covering, ladder, limits, optional, policies, replanning, standstill
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.cases import escalations
-from invoices.debtors import receivables
+from invoices.debtors import parties, receivables
 from invoices.models import (
     OPEN,
     CalendarRule,
@@ -81,11 +81,15 @@ def schedule_arrivals(
 
 
 @receiver(invoices_moved)
-def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: Debtor, **kwargs: Any) -> None:
-    """Let planned messages and calls follow their invoices to the new debtor.
+def move_planned_messages(
+    sender: object, invoices: Sequence[Invoice], previous: Debtor | None, debtor: Debtor, **kwargs: Any
+) -> None:
+    """Let planned messages and calls follow their invoices to the new debtor, whose limits count what its recipients
+    were sent before.
 
     None shares a message with what was sent before.
     """
+    limits.take_over(invoices, previous, debtor, ladder.rules_of(debtor.account))
     ids = [invoice.pk for invoice in invoices]
     planned = Communication.objects.filter(invoice__in=ids, status__in=(State.SCHEDULED, State.HELD))
     planned.exclude(debtor=debtor).update(debtor=debtor, message_id=RandomUUID())
@@ -95,6 +99,9 @@ def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: D
 
 @receiver(invoice_amended)
 def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[str, Any], **kwargs: Any) -> None:
+    names = (changes.get(name, getattr(invoice, name)) for name in ("debtor_name", "debtor_company"))
+    if parties.of(*names).key != invoice.party:
+        manual.cancel_written(invoice)
     if changes.keys() & {"debtor_name", "debtor_company", "debtor_email", "debtor_phone", "language"}:
         addresses.update_planned(invoice)
 

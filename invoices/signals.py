@@ -7,7 +7,8 @@ for each invoice, in their order, once the batch holds it, and adds its changes 
 may depend. Receivers add their changes of the invoice to the batch.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status. Sent if either status has changed.
 `invoice_amended`: invoice, changes. Sent after the invoice is saved. `changes` maps names to the values before.
-`invoices_moved`: invoices, debtor. Sent before the invoices are saved, whose debtor is now `debtor`.
+`invoices_moved`: invoices, previous, debtor. Sent before the invoices are saved, whose debtor is now `debtor`.
+`previous` is their debtor before, or None if a merge is undone.
 `payment_recorded`: account, invoice, payment, actor. Also sent for a void or a reversal, with a negative amount. The
 invoice is the oldest that it pays or paid, or None if the receipt is wholly credit.
 `credit_changed`: debtor, actor, except_for. `except_for` has the ids of the invoices from which the credit was taken.

@@ -130,9 +130,10 @@ class SendViewSet(ApiViewSet):
         operation_id="send_message",
         summary="Send a message about an invoice now",
         description=(
-            "The message passes the same checks as *Send now*: contact hours, opt-outs, holds, credit. A message"
-            " that may not be sent now is refused with the reason (422). With `may_wait`, it is scheduled if it only"
-            " has to wait. 202: the message will be sent within seconds; see its status at GET"
+            "The message passes the same checks as *Send now*: contact hours, opt-outs, holds, credit. Contact limits"
+            " hold only a `promise_followup`, but each message except a `thank_you` counts for them. A message that may"
+            " not be sent now is refused with the reason (422). With `may_wait`, it is scheduled if it only has to"
+            " wait. 202: the message will be sent within seconds; see its status at GET"
             " /api/zapier/communications/:invoiceId. The defaults are a message about the open invoices, the first"
             " usable channel and the debtor's language."
         ),

@@ -17,6 +17,7 @@ from communications import channels
 from communications.contacts import consent
 from communications.contacts.further import Entry, Recipient, of, of_debtor, of_invoice, own_entry, receives
 from communications.models import Address, Communication, Medium, Source, State
+from communications.schedule import one_off
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch, compiled
@@ -152,10 +153,14 @@ def same_recipients(invoice: Invoice) -> tuple[Hashable, ...]:
 
 
 def update_planned(invoice: Invoice) -> None:
-    """Update the recipient and the language of planned messages after an amendment. The gate chooses again."""
+    """Update the recipient and the language of planned messages after an amendment. The gate chooses again.
+
+    A message that a user sends keeps the language in which it was written.
+    """
     for row in Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD)).order_by("id"):
         row.recipient = choose(invoice, [row.channel]).address
-        row.language = invoice.debtor.language or invoice.language
+        if not one_off.is_by_person(row):
+            row.language = invoice.debtor.language or invoice.language
         row.save(update_fields=["recipient", "language"])
 
 

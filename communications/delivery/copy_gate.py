@@ -18,7 +18,8 @@ from communications.schedule import holding, ladder, one_off
 from inflow import masking
 from inflow.accounts.models import Account
 from inflow.languages import in_english
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.cases import escalations
+from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason, Status
 
 
 def claim(copy_id: uuid.UUID, *, wait: bool = True, account: Account | None = None) -> Communication | None:
@@ -77,6 +78,7 @@ def _change(case: Case) -> str:
         return "stale"
     if case.debtor.opted_out_at is not None:
         return "opted_out"
+    facts = _facts_without_own_case(case)
     for row in case.due:
         invoice = row.invoice
         if row.status not in CONTACTED or invoice.debtor_id != case.debtor.pk:
@@ -88,9 +90,31 @@ def _change(case: Case) -> str:
             return "paid" if invoice.balance <= 0 else "closed"
         elif row.kind == Kind.PROMISE_FOLLOWUP and not one_off.is_promised(invoice):
             return "no_promise"
-        if hold := holding.hold_of(case.facts, invoice, row, case.now):
+        invoice = next((each for each in facts.open_invoices if each.pk == invoice.pk), invoice)
+        if hold := holding.hold_of(facts, invoice, row, case.now):
             return hold.reason
     return "" if case.facts.place(first.invoice).next_opening(case.now) == case.now else "window"
+
+
+def _facts_without_own_case(case: Case) -> holding.Facts:
+    """Return the facts without the level 2 cases that steps of this message have opened.
+
+    The step is done when the first copy is accepted. The other recipients get the same message.
+    """
+    own = Escalation.objects.filter(
+        invoice__in=[row.invoice_id for row in case.due if row.step is not None],
+        level=escalations.MAX_LEVEL,
+        reason=Reason.POLICY_STEP,
+        opened_at__gte=case.due[0].sent_at,
+    )
+    opened = set(own.exclude(status=CaseStatus.RESOLVED).values_list("invoice", flat=True))
+    if not opened:
+        return case.facts
+    invoices = [copying.copy(each) for each in case.facts.open_invoices]
+    for invoice in invoices:
+        if invoice.pk in opened:
+            invoice.escalation_level = escalations.MAX_LEVEL - 1
+    return holding.Facts(case.account, case.debtor, case.rules, invoices)
 
 
 def _problem_of(case: Case, copy: Copy) -> str:

@@ -27,13 +27,13 @@ from communications.delivery import gate, reasons, safeguards, sender
 from communications.delivery.errors import AlreadySent, PreviewOutdated
 from communications.models import Communication, Copy, Medium, State
 from communications.schedule import holding, ladder, one_off
-from inflow.accounts.actors import Actor
+from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.celery import wake
 from inflow.languages import choice_label
 from inflow.restores import highwater
 from invoices import timeline
-from invoices.models import Status
+from invoices.models import Invoice, Status
 from invoices.writing import Refused, lock
 
 log = structlog.get_logger(__name__)
@@ -187,6 +187,15 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
         row.save(update_fields=["status"])
         timeline.note(row.invoice, "cancelled", actor, reason=reason, message=row.kind)
     return row
+
+
+def cancel_written(invoice: Invoice) -> None:
+    """Cancel the scheduled messages whose text somebody wrote to the party that the invoice named before."""
+    planned = Communication.objects.filter(invoice=invoice, status=State.SCHEDULED, step=None).exclude(body="")
+    for row in planned.order_by("id"):
+        row.status = State.CANCELLED
+        row.save(update_fields=["status"])
+        timeline.note(invoice, "cancelled", CLOCK, reason="The invoice names another party.", message=row.kind)
 
 
 def _pass_gate(

@@ -13,6 +13,7 @@ from communications.models.choices import (
     Tone,
 )
 from communications.models.copies import Copy
+from communications.models.earlier_contacts import EarlierContact
 from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.inbound import (
     Address,
@@ -60,6 +61,7 @@ __all__ = [
     "Communication",
     "ConsentEntry",
     "Copy",
+    "EarlierContact",
     "ForecastPart",
     "Gateway",
     "Kind",

@@ -33,7 +33,7 @@ from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
 from invoices.debtors.contacts import Corrections, Replacements
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, ContactKind, Debtor, Invoice, Status
+from invoices.models import OPEN, CaseStatus, ContactKind, Debtor, Escalation, Invoice, Status
 
 ANSWER_HOLD_WORKING_DAYS = 3
 # A dispute that is open for this long escalates the invoice to the next level.
@@ -400,7 +400,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
     if row.kind in _NO_REMINDERS:
         if held := _unseen_answer(facts, invoice, row):
             yield held
-        if not one_off.is_by_person(row) and facts.is_escalated:
+        if facts.is_escalated and _is_unseen_case(facts, row):
             yield _escalation_hold(moment)
         if row.kind == Kind.STATEMENT and (until := facts.reopened_until(invoice)):
             yield Hold("reopened", until)
@@ -413,7 +413,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
     if held := _unseen_answer(facts, invoice, row):
         yield held
     is_escalated = facts.is_escalated or invoice.escalation_level >= escalations.MAX_LEVEL
-    if is_escalated and not one_off.is_by_person(row):
+    if is_escalated and _is_unseen_case(facts, row):
         yield _escalation_hold(moment)
     if until := facts.reopened_until(invoice):
         yield Hold("reopened", until)
@@ -476,9 +476,22 @@ def dispute_escalates_at(invoice: Invoice) -> dt.datetime:
     return dispute_since(invoice) + DISPUTE_ESCALATES_AFTER + (invoice.dispute_paused or dt.timedelta())
 
 
+def _planned_at(facts: Facts, row: Communication) -> dt.datetime | None:
+    return row.not_before if facts.account.clock else row.created_at
+
+
+def _is_unseen_case(facts: Facts, row: Communication) -> bool:
+    """Return True unless a user sends the message, who could see each open level 2 case of the debtor."""
+    planned_at = _planned_at(facts, row)
+    if not one_off.is_by_person(row) or planned_at is None:
+        return not one_off.is_by_person(row)
+    cases = Escalation.objects.filter(invoice__debtor=facts.debtor.pk, level=escalations.MAX_LEVEL)
+    return cases.exclude(status=CaseStatus.RESOLVED).filter(opened_at__gt=planned_at).exists()
+
+
 def _unseen_answer(facts: Facts, invoice: Invoice, row: Communication) -> Hold | None:
     """Return the hold of an unhandled reply, unless the sender of the message could see it."""
-    planned_at = row.not_before if facts.account.clock else row.created_at
+    planned_at = _planned_at(facts, row)
     answered_at = facts.debtor.answered_at
     if one_off.is_by_person(row) and planned_at and answered_at and answered_at <= planned_at:
         return None

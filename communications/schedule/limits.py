@@ -8,9 +8,13 @@ import uuid
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 
-from communications.models import CONTACTED, CollectionSettings, Kind
+from django.db.models import Exists, OuterRef, Q
+
+from communications.models import CONTACTED, CollectionSettings, Communication, Copy, EarlierContact, Kind
 from communications.schedule.calendar import Place
 from inflow.sql import select
+from invoices.debtors import parties
+from invoices.models import Contact, ContactCorrection, Debtor, Invoice
 
 WEEK = dt.timedelta(hours=168)
 # Kinds of messages that do not count as contacts.
@@ -53,6 +57,41 @@ def contacts_at(account_id: uuid.UUID, address: str, now: dt.datetime, rules: Co
     return sorted(dict(found).values())
 
 
+def take_over(invoices: Sequence[Invoice], previous: Debtor | None, debtor: Debtor, rules: CollectionSettings) -> None:
+    """Count for the invoices' new debtor what their recipients were sent before.
+
+    This is what was sent about these invoices and, if a `previous` debtor is divided within a party, about its others.
+    """
+    since = debtor.account.now() - reach(rules)
+    about = Q(invoice__in=[invoice.pk for invoice in invoices])
+    if previous and any(parties.of(each.debtor_name, each.debtor_company).key == each.party for each in invoices):
+        earlier = EarlierContact.objects.filter(debtor=previous, sent_at__gt=since)
+        about |= Q(debtor=previous) | Q(message_id__in=earlier.values("message_id"))
+    addresses = _addresses(invoices, debtor)
+    copies = Copy.objects.filter(message_id=OuterRef("message_id"), recipient__in=addresses)
+    to_them = Q(recipient__in=addresses) | Q(Exists(copies), has_copies=True)
+    sent = Communication.objects.filter(about, to_them, status__in=CONTACTED, sent_at__gt=since)
+    sent = sent.exclude(debtor=debtor).exclude(kind__in=UNCOUNTED)
+    EarlierContact.objects.bulk_create(
+        (
+            EarlierContact(account=debtor.account, debtor=debtor, message_id=message_id, sent_at=sent_at)
+            for message_id, sent_at in dict(sent.values_list("message_id", "sent_at")).items()
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _addresses(invoices: Sequence[Invoice], debtor: Debtor) -> set[str]:
+    """Return the addresses at which the debtor gets messages about these invoices."""
+    found: set[str] = {*ContactCorrection.objects.filter(debtor=debtor).values_list("new", flat=True)}
+    for invoice in invoices:
+        found |= {invoice.debtor_email, invoice.debtor_phone}
+        found |= {each.get(name, "") for each in invoice.contacts for name in ("email", "phone")}
+    for pair in Contact.objects.filter(debtor=debtor).values_list("email", "phone"):
+        found.update(pair)
+    return found - {""}
+
+
 def lock_address(account_id: uuid.UUID, address: str) -> None:
     """Let only one transaction at a time send to an address with one reader."""
     select("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reader {account_id} {address}"])
@@ -74,6 +113,9 @@ WHERE debtor_id = ANY (%(debtors)s) AND recorded_at > %(since)s AND status = 'st
     """
 SELECT debtor_id, id, at FROM communications_calllog
 WHERE debtor_id = ANY (%(debtors)s) AND at > %(since)s AND outcome = 'reached'
+""",
+    """
+SELECT message_id, sent_at FROM communications_earliercontact WHERE debtor_id = %(debtor)s AND sent_at > %(since)s
 """,
 )
 _CONTACTS = " UNION ".join(_SOURCES)

@@ -71,6 +71,16 @@ def of_invoice(invoice: Invoice) -> DebtorParty:
     return DebtorParty(invoice.debtor, found[invoice.party], is_only, invoice.debtor_name, invoice.debtor_company)
 
 
+def have_one_in_common(one: Debtor, other: Debtor) -> bool:
+    """Return True if invoices of both debtors name the same party."""
+    both = [
+        set(Invoice.objects.filter(debtor=each).order_by().values_list("party", flat=True).distinct())
+        for each in (one, other)
+    ]
+    found = groups(other.account, {*both[0], *both[1]}) if all(both) else {}
+    return any(found[key] & both[1] for key in both[0] if found)
+
+
 def is_of_party(invoice: Invoice, party: str) -> bool:
     """Return True if a contact or correction of this party of the debtor is meant for the invoice.
 

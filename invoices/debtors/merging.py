@@ -158,7 +158,7 @@ def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
         invoices = _locked_invoices(Q(debtor=winner, pk__in=done.moved.get("invoices.invoice.debtor", ())))
         _move_back(done)
         # What was planned for them since the merge.
-        signals.invoices_moved.send(Invoice, invoices=invoices, debtor=loser)
+        signals.invoices_moved.send(Invoice, invoices=invoices, previous=None, debtor=loser)
         for label, rows in done.displaced.items():
             model = apps.get_model(label)
             for values in rows:
@@ -167,7 +167,7 @@ def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
             if _dump(winner, [name]) == {name: done.after[name]}:
                 setattr(winner, name, value)
         winner.updated_at = loser.updated_at = _now()
-        if _have_a_party_in_common(loser, winner):
+        if debtor_parties.have_one_in_common(loser, winner):
             winner.page_key = uuid.uuid4()  # its links since the merge went to both
         winner.save(update_fields=[*done.before, "page_key", "updated_at"])
         loser.merged_into = None
@@ -179,7 +179,7 @@ def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
         _note(invoices, loser, "merge_undone", actor, winner, loser)
         audit.record(account, actor.name, "debtor.merge_undone", english(loser)[:120], id=str(done.pk))
         # What was planned for them since the merge follows.
-        signals.invoices_moved.send(Invoice, invoices=invoices, debtor=loser)
+        signals.invoices_moved.send(Invoice, invoices=invoices, previous=None, debtor=loser)
         for debtor in (loser, winner):
             signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
     return done
@@ -348,15 +348,6 @@ def _crossing(done: DebtorMerge) -> list[str]:
         text % {"amount": money.display(total, on.currency), "number": on.invoice_number, "source": source}
         for on, total, source in shown
     ]
-
-
-def _have_a_party_in_common(one: Debtor, other: Debtor) -> bool:
-    both = [
-        set(Invoice.objects.filter(debtor=each).order_by().values_list("party", flat=True).distinct())
-        for each in (one, other)
-    ]
-    found = debtor_parties.groups(other.account, {*both[0], *both[1]}) if all(both) else {}
-    return any(found[key] & both[1] for key in both[0] if found)
 
 
 # --- Rows --------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def move(drafts: Collection[Draft], debtor: Debtor, actor: Actor, *, reason: str
         _move_money(ids, previous, debtor)
         for each, kind in ((previous, "others_left"), (debtor, "others_arrived")):
             _note_on_others(each, invoices, kind, actor, reason, names)
-        signals.invoices_moved.send(Invoice, invoices=invoices, debtor=debtor)
+        signals.invoices_moved.send(Invoice, invoices=invoices, previous=previous, debtor=debtor)
 
 
 def _move_money(ids: Collection[uuid.UUID], previous: Debtor, debtor: Debtor) -> None:

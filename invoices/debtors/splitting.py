@@ -13,7 +13,7 @@ from inflow.accounts.models import Account
 from inflow.languages import english
 from inflow.sql import account_scope
 from invoices.amending import again_if_changed
-from invoices.debtors import contacts, finding, moving, parties
+from invoices.debtors import contacts, debtor_parties, finding, moving, parties
 from invoices.errors import Changed, NotFound, Refused
 from invoices.models import Allocation, Contact, ContactCorrection, Debtor, DebtorIdentity, Invoice, Receipt
 from invoices.writing import changing_all
@@ -32,7 +32,10 @@ class Split:
 def split(
     account: Account, debtor_id: uuid.UUID, invoice_ids: Collection[uuid.UUID], actor: Actor, *, reason: str = ""
 ) -> Split:
-    """Move these invoices of a debtor to a new debtor with their name, company and contact. Raise `Refused`."""
+    """Move these invoices of a debtor to a new debtor with their name, company and contact. Raise `Refused`.
+
+    Links that were sent to the page of a party of both end: the next message has a new one.
+    """
     with account_scope(account):
         previous = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
         if previous is None:
@@ -67,6 +70,9 @@ def split(
             if any(draft.invoice.debtor_id != previous.pk for draft in drafts.values()):
                 raise Changed
             moving.move(drafts.values(), debtor, actor, reason=reason)
+        if debtor_parties.have_one_in_common(previous, debtor):
+            # Links that were sent for the moved invoices would open the page of those that stay.
+            Debtor.objects.filter(pk=previous.pk).update(page_key=uuid.uuid4())
         invoices = [draft.invoice for draft in drafts.values()]
         _move_identities(previous, debtor, invoices)
         staying = Invoice.objects.filter(debtor=previous).order_by().values("party")

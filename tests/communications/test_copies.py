@@ -44,6 +44,7 @@ from inflow.restores import highwater
 from inflow.restores.errors import SendingHeld
 from inflow.restores.gap import Gap
 from invoices import lifecycle
+from invoices.cases import cases
 from invoices.models import Contact, Debtor, Escalation, Invoice, TimelineEntry
 from invoices.models.identities import ContactCorrection
 from tests import make
@@ -287,6 +288,34 @@ def test_sms_go_to_each_phone_and_are_known_by_their_ids(account: Account, setti
     assert status_updates.apply(account, "sms", StatusUpdate(second.provider_id, State.DELIVERED, second.pk))
     assert states() == {PHONE: "sent", other: "delivered"}
     assert Communication.objects.get(pk=row.pk).status == "delivered"
+
+
+def test_a_step_that_opens_a_level_2_case_is_sent_to_each_recipient(mail: MailServer, account: Account) -> None:
+    PolicyStep.objects.filter(policy__account=account).update(escalates_to=2)
+    row = due(account, SECOND, THIRD)
+    make.escalation(row.invoice)
+    assert sender.send_due() == 1
+    assert make.again(row.invoice).escalation_level == 2
+    assert states() == {MAIN: "sent", SECOND: "sent", THIRD: "sent"}
+    assert sorted(to(mail)) == sorted([MAIN, SECOND, THIRD])
+
+
+def test_another_level_2_case_cancels_further_copies(
+    mail: MailServer, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PolicyStep.objects.filter(policy__account=account).update(escalates_to=2)
+    row = due(account, SECOND)
+    make.escalation(row.invoice)
+
+    def escalate() -> None:
+        other = make.invoice(account)
+        assert other.debtor_id == row.debtor_id
+        make.escalation(other)
+        cases.open_manually(account, other.pk, make.STAFF, level=2)
+
+    after_first(monkeypatch, escalate)
+    sender.send_due()
+    assert states() == {MAIN: "sent", SECOND: "cancelled"}
 
 
 def test_the_same_address_on_two_debtors_gets_a_copy_from_each(mail: MailServer) -> None:

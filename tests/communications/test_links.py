@@ -11,6 +11,7 @@ from pytest_django import Settings
 from communications.models import Communication
 from communications.portal import links
 from inflow.accounts.models import Account, AuditEntry
+from invoices.debtors import merging, splitting
 from invoices.models import Debtor
 from tests import make
 from tests.mailserver import MailServer
@@ -143,3 +144,29 @@ def test_looking_changes_nothing(account: Account, visitor: Client) -> None:
         assert visitor.get(links.page_url(debtor, "en")).status_code == 200
         assert visitor.head(links.page_url(debtor, "ar")).status_code == 200
         assert visitor.get(links.page_url(debtor, "en") + "/dispute").status_code == 405
+
+
+def test_links_from_before_a_split_show_neither_debtor_the_others_invoices(account: Account) -> None:
+    staying, moved = (make.again(make.overdue_invoice(account, invoice_number=number)) for number in ("STAYS", "MOVES"))
+    assert staying.debtor_id == moved.debtor_id
+    before = [links.page_url_of(staying, "en"), links.page_url(staying.debtor, "en")]
+    debtor = splitting.split(account, staying.debtor_id, [moved.pk], make.STAFF).debtor
+    for url in before:
+        assert links.resolve_page(token_of(url)) is None
+    for invoice, own, other in ((staying, b"STAYS", b"MOVES"), (moved, b"MOVES", b"STAYS")):
+        status, html = look(links.page_url_of(make.again(invoice), "en"))
+        assert status == 200
+        assert own in html
+        assert other not in html
+    assert make.again(moved).debtor_id == debtor.pk
+
+
+def test_links_of_another_party_survive_a_split(account: Account) -> None:
+    alpha, beta = (
+        make.again(make.overdue_invoice(account, debtor_company=name, debtor_email=f"pay@{name[:5].lower()}.example"))
+        for name in ("Alpha LLC", "Brava LLC")
+    )
+    merging.merge(account, alpha.debtor_id, beta.debtor_id, make.STAFF)
+    url = links.page_url_of(make.again(beta), "en")
+    splitting.split(account, beta.debtor_id, [alpha.pk], make.STAFF)
+    assert links.resolve_page(token_of(url)) is not None

@@ -42,6 +42,24 @@ def send(
     return manual.send(invoice.account, invoice.pk, make.STAFF, request, key=key or uuid.uuid4(), digest=digest)
 
 
+def planned_manual(invoice: Invoice, request: MessageRequest) -> Communication:
+    """A message that is scheduled and not yet sent."""
+    return Communication.objects.create(
+        account=invoice.account,
+        debtor=invoice.debtor,
+        invoice=invoice,
+        round=invoice.round,
+        kind=request.kind,
+        channel=request.channel,
+        language=request.language,
+        subject=request.subject,
+        body=request.text,
+        recipient=invoice.debtor_email,
+        scheduled_for=invoice.account.now() + dt.timedelta(days=1),
+        approved_by=make.STAFF.name,
+    )
+
+
 def test_what_was_looked_at_goes_as_it_was_shown(mail: MailServer) -> None:
     invoice = late_invoice(invoice_number="INV-7", amount="1234.50")
     before = Communication.objects.count()
@@ -275,6 +293,26 @@ def test_it_is_written_in_the_language_and_the_words_that_were_chosen(mail: Mail
     sent = send(invoice, own)
     assert sent.subject == f"A word about {invoice}"
     assert sent.body.startswith("Dear Ahmed Al Rashid, can we talk?")
+
+
+def test_an_amendment_leaves_the_language_that_the_writer_chose(mail: MailServer) -> None:
+    invoice = late_invoice()
+    row = planned_manual(invoice, MessageRequest("manual", "email", "ar", "تذكير", "مرحبا"))
+    lifecycle.amend(invoice.account, invoice.pk, make.API, {"language": "en", "debtor_email": "new@gulf.example"})
+    row.refresh_from_db()
+    assert (row.status, row.language, row.recipient) == ("scheduled", "ar", "new@gulf.example")
+
+
+def test_a_text_for_one_party_is_not_sent_to_another(mail: MailServer) -> None:
+    invoice = late_invoice()
+    row = planned_manual(invoice, MessageRequest("manual", "email", "en", "To Gulf Trading", "Dear Gulf Trading"))
+    lifecycle.amend(invoice.account, invoice.pk, make.API, {"debtor_company": "GULF TRADING L.L.C."})
+    row.refresh_from_db()
+    assert row.status == "scheduled"  # the same party
+    lifecycle.amend(invoice.account, invoice.pk, make.API, {"debtor_company": "Oryx Foods FZE"})
+    row.refresh_from_db()
+    assert row.status == "cancelled"
+    assert TimelineEntry.objects.filter(invoice=invoice, kind="cancelled").count() == 1
 
 
 def test_a_foreign_invoice_is_not_found(mail: MailServer) -> None:

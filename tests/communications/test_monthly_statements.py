@@ -12,8 +12,10 @@ from communications.portal import statement
 from communications.schedule import monthly
 from inflow.accounts.models import Account
 from invoices import lifecycle
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.debtors import debtors, editing
-from invoices.models import Invoice
+from invoices.models import CaseStatus, Escalation, Invoice, Resolution
 from tests import make
 from tests.communications.test_ladder import account_at, at, sent
 from tests.communications.test_one_future import MONDAY, next_in_forecast, now_of, owing, until
@@ -166,3 +168,24 @@ def test_a_later_reply_holds_a_message_that_a_program_scheduled() -> None:
     until(account, "2026-04-08 12:00")
     row.refresh_from_db()
     assert (row.status, row.waits_for) == ("scheduled", "answer")
+
+
+def test_a_later_case_of_level_2_holds_a_message_that_a_program_scheduled() -> None:
+    account = account_at("2026-04-06 20:00")
+    invoice = owing(account)
+    requests = [MessageRequest(kind, "email", "en") for kind in (Kind.MANUAL, Kind.STATEMENT)]
+    until(account, "2026-04-06 21:00")
+    rows = [manual.schedule(now_of(invoice), invoice.pk, make.API, each, may_wait=True) for each in requests]
+    until(account, "2026-04-06 22:00")
+    for level in (1, 2):
+        cases.open_manually(now_of(invoice), invoice.pk, make.STAFF, level=level)
+    until(account, "2026-04-08 12:00")
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.status, row.waits_for) == ("scheduled", "case")
+    for case in Escalation.objects.filter(invoice=invoice).order_by("-level"):
+        cases.change(now_of(invoice), case.pk, make.STAFF, CaseChange(CaseStatus.RESOLVED, Resolution.LADDER))
+    until(account, "2026-04-09 12:00")
+    for row in rows:
+        row.refresh_from_db()
+        assert row.status == "sent"
