@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminFileFieldWidget
 
 from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
@@ -75,7 +75,7 @@ class ListForm(OwnAccountForm):
 class CorrectAllForm(PageForm):
     """Choice of the kinds to correct. It asks once more if this changes many invoices."""
 
-    kinds = forms.MultipleChoiceField(label=_lazy("Differences"), widget=forms.CheckboxSelectMultiple)
+    kinds = forms.MultipleChoiceField(label=_lazy("Differences"), widget=UnfoldAdminCheckboxSelectMultipleWidget)
     sure = forms.BooleanField(required=False)
 
     def prepare(self) -> None:
@@ -262,9 +262,9 @@ class DifferenceAdmin(OwnRowsAdmin):
     def there_shown(self, row: Difference) -> str:
         return _values(row.balance_there, row.due_date_there, row.currency)
 
-    @display(description=_lazy("Changed since"), boolean=True)
-    def changed_shown(self, row: Difference) -> bool:
-        return row.changed_since
+    @display(description=_lazy("Changed since"))
+    def changed_shown(self, row: Difference) -> str:
+        return badge(_("Yes"), "warning") if row.changed_since else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, row: Difference) -> str:
