@@ -138,6 +138,13 @@ class TextField(Described, serializers.CharField):
 EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 
 
+class ReferenceField(TextField):
+    """A text that is kept as it is given, or an integer: 1001 is "1001"."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation(str(data) if type(data) is int else data)
+
+
 class CodeField(TextField):
     """An identifier from another system, in its canonical form. An integer is one too: 1001 is "1001"."""
 

@@ -18,6 +18,8 @@ from inflow.restores import highwater
 
 
 class Site(UnfoldAdminSite):  # type: ignore[misc]
+    empty_value_display = "–"
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the bars above each page: stopped messages, a suspended account, and for platform staff the hold after a
         restore."""

@@ -14,6 +14,7 @@ from inflow.api.fields import (
     DateField,
     MomentField,
     MoneyField,
+    ReferenceField,
     StrictSerializer,
     TextField,
     UUIDField,
@@ -55,8 +56,8 @@ class ReceiptIn(StrictSerializer):
     currency = CurrencyField()
     paid_at = DateField(required=False)
     method = TextField(max_length=40, required=False)
-    reference = TextField(max_length=100, required=False)
-    bank_id = TextField(max_length=100, required=False)
+    reference = ReferenceField(max_length=100, required=False)
+    bank_id = ReferenceField(max_length=100, required=False)
     debtor_id = UUIDField(required=False)
     allocations = serializers.ListField(child=AllocationIn(), required=False, max_length=MAX_ALLOCATIONS)
 

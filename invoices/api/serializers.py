@@ -22,6 +22,7 @@ from inflow.api.fields import (
     IntegerQueryField,
     MomentField,
     MoneyField,
+    ReferenceField,
     StrictQuery,
     StrictSerializer,
     TextField,
@@ -208,7 +209,7 @@ class PaymentIn(StrictSerializer):
     amount = MoneyField(positive=True, required=False)
     paid_at = DateField(required=False)
     method = TextField(max_length=40, required=False)
-    reference = TextField(max_length=100, required=False)
+    reference = ReferenceField(max_length=100, required=False)
     reversal_of = UUIDField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ __all__ = ["MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "MAX_ROWS", "File", "Sheet", 
 
 _ARCHIVE = b"PK\x03\x04"
 _MAX_HEADING = 100
-# A row of headings has at least this many known ones.
+# With fewer known headings, the row with the most cells has them, unless a cell begins with a digit as data do.
 _MIN_KNOWN = 2
 _DELIMITERS = ",;\t|"
 _HEAD = 20_000  # characters from which the delimiter is detected
@@ -63,10 +63,11 @@ class File:
     _parsed: process.Parsed
 
     def sheet(self, choose: Choose | None = None) -> Sheet:
-        """Read the headings. Raise `UnreadableFile` if too few are known for people to choose the others."""
+        """Read the headings. Raise `UnreadableFile` if they are too few, or data, for people to choose columns."""
         with _readable_errors():
             sheet = _headed(self._parsed.rows(), self.kind, choose)
-        if len(sheet.columns) < _MIN_KNOWN and (lacking := columns.missing(self.kind, sheet.columns)):
+        lacking = columns.missing(self.kind, sheet.columns)
+        if len(sheet.columns) < _MIN_KNOWN and lacking and not _may_be_headings(sheet.headings, self.kind):
             raise UnreadableFile(
                 _("No column is called %(names)s. The headings are: %(headings)s.")
                 % {
@@ -148,18 +149,26 @@ def options_of(content: bytes, kind: str, encoding: str = "") -> dict[str, Any]:
 
 
 def _headed(rows: Iterator[Row], kind: str, choose: Choose | None = None) -> Sheet:
-    """Return the sheet below the headings, which are the first row with the most known columns."""
+    """Return the sheet below the headings: the first row with the most known columns, or with the most cells."""
     rows = ((line, [unescaped(cell) for cell in cells]) for line, cells in rows)
     first = list(itertools.islice(rows, HEADINGS_WITHIN))
     if not first:
         raise UnreadableFile(_("The file is empty."))
     known = [_count_known(kind, cells) for _line, cells in first]
+    if max(known) < _MIN_KNOWN:
+        known = [sum(map(bool, cells)) for _line, cells in first]
     position = known.index(max(known))
     headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[position][1][: MAX_COLUMNS + 1]]
     if len(headings) > MAX_COLUMNS:
         raise UnreadableFile(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
     mapping = columns.map_columns(kind, headings, choose(headings) if choose else None)
     return Sheet(headings, mapping, _bounded(itertools.chain(first[position + 1 :], rows)))
+
+
+def _may_be_headings(headings: Sequence[str], kind: str) -> bool:
+    """Return True if these unknown headings are enough for the needed columns, and none begins as data do."""
+    filled = [heading for heading in headings if heading]
+    return len(filled) >= len(columns.missing(kind, {})) and not any(heading[:1].isdigit() for heading in filled)
 
 
 def _count_known(kind: str, cells: Sequence[str]) -> int:

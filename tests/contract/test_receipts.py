@@ -56,6 +56,15 @@ def test_one_transfer_pays_three_invoices_by_number_and_leaves_credit(
     assert (line["id"], line["allocated"], line["amount"]) == (receipt["id"], 50.25, 275.5)
 
 
+def test_an_integer_is_taken_where_a_reference_is_meant(api: Caller, invoices: list[Invoice]) -> None:
+    answer = api.post("payments", transfer(50, ("INV-A", 50), reference=4711, bank_id=815))
+    assert (answer.status, answer.json["reference"], answer.json["bank_id"]) == (201, "4711", "815")
+    answer = api.post(f"invoices/{invoices[1].pk}/payments", {"amount": 10, "reference": 4712})
+    assert (answer.status, answer.json["reference"]) == (201, "4712")
+    refused = api.post("payments", transfer(50, ("INV-C", 50), reference=True))
+    is_problem(refused, 422, "invalid", "reference")
+
+
 @pytest.mark.parametrize("absent", ["", None])
 def test_an_empty_text_and_null_mean_not_given(
     account: Account, api: Caller, invoices: list[Invoice], absent: str | None

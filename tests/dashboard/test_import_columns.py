@@ -156,6 +156,25 @@ def test_a_needed_column_can_be_chosen_and_must_be(own: World) -> None:
     assert outcomes(file) == ["new"]
 
 
+def test_a_file_whose_headings_are_all_unknown_waits_for_choices(own: World) -> None:
+    client = own.logged_in(Role.MANAGER)
+    text = "Offene Posten,,,,\nRechnung,Kunde,Betrag,Fällig,Lager\nN-1,Omar,100,2998-01-01,7\n"
+    file = worked(upload(client, text, currency="AED"))
+    assert file.phase == "mapping", file.failure
+    assert file.survey["headings"] == ["Rechnung", "Kunde", "Betrag", "Fällig", "Lager"]
+    names = ("invoice_number", "debtor_name", "amount", "due_date", "-")
+    client.post(columns_page(file), {f"column_{place}": name for place, name in enumerate(names)})
+    while phases.work(file.pk):
+        pass
+    assert outcomes(file) == ["new"]
+
+
+def test_a_file_without_headings_is_refused_because_its_first_row_would_be_lost(own: World) -> None:
+    file = worked(upload(own.logged_in(Role.MANAGER), "N-1,Omar,100,2998-01-01\nN-2,Omar,200,2998-01-01\n"))
+    assert file.phase == "failed"
+    assert "No column is called" in file.failure
+
+
 def test_a_choice_takes_the_place_of_a_column_that_was_understood(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
     file = worked(upload(client, f"{HEAD},Total\nN-1,Omar,2998-01-01,100,105\n", currency="AED"))

@@ -138,8 +138,9 @@ class BankStatementAdmin(OwnRowsAdmin):
         counts |= {name: sum(states.get(state, 0) for state in wanted) for name, wanted in _WORK.items()}
         labels = {"": _("All lines"), "to_do": _("To do"), "posted": _("Recorded"), "ignored": _("Ignored")}
         proposals = shown([row.line for row in current])
+        days = f"{date_format(statement.from_date)} – {date_format(statement.to_date)}"
         return {
-            "title": str(statement),
+            "title": f"\u2068{statement.bank_account}\u2069 \u2068{days}\u2069",
             "statement": statement,
             "balances": [
                 (_("Opening balance"), _money(statement.opening_balance, statement.currency)),

@@ -185,9 +185,9 @@ class DifferenceAdmin(OwnRowsAdmin):
     def amount_shown(self, row: Difference) -> str:
         return amount(row.amount_there, row.currency) if row.amount_there is not None else "–"
 
-    @display(description=_lazy("Changed since"), boolean=True)
-    def changed_shown(self, row: Difference) -> bool:
-        return row.changed_since
+    @display(description=_lazy("Changed since"))
+    def changed_shown(self, row: Difference) -> str:
+        return badge(_("Yes"), "warning") if row.changed_since else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, row: Difference) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminFileFieldWidget
 
 from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
@@ -75,7 +75,7 @@ class ListForm(OwnAccountForm):
 class CorrectAllForm(SureForm):
     """Choice of the kinds to correct."""
 
-    kinds = forms.MultipleChoiceField(label=_lazy("Differences"), widget=forms.CheckboxSelectMultiple)
+    kinds = forms.MultipleChoiceField(label=_lazy("Differences"), widget=UnfoldAdminCheckboxSelectMultipleWidget)
     field_order = ("kinds", "sure")
 
     def prepare(self) -> None:
