@@ -129,9 +129,11 @@ def test_what_is_unsigned_forged_or_old_is_401(invoice: Invoice, hook: PaymentHo
     assert make.again(invoice).amount_paid == 0
 
 
-@pytest.mark.parametrize("token", ["%00", "%ff", "x" * 3_000, "%D9%A3", "'"])
-def test_an_address_that_cannot_be_one_is_401(db: None, token: str) -> None:
-    assert Client().post(f"/hooks/payments/{token}", b"{}", "application/json").status_code == 401
+@pytest.mark.parametrize(
+    ("token", "status"), [("%00", 400), ("%ff", 401), ("x" * 3_000, 401), ("%D9%A3", 401), ("'", 401)]
+)
+def test_an_address_that_cannot_be_one_is_refused(db: None, token: str, status: int) -> None:
+    assert Client().post(f"/hooks/payments/{token}", b"{}", "application/json").status_code == status
 
 
 def test_an_altered_body_is_401(invoice: Invoice, hook: PaymentHook) -> None:
