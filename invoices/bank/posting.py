@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -55,11 +56,11 @@ def record(
 def link(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: Actor) -> None:
     """Note that a payment which was recorded by hand is this line. No money is recorded."""
     line = _line(account, line_id)
-    receipt = _receipt(account, receipt_id)
-    if (receipt.amount, receipt.currency, receipt.status) != (line.amount, line.currency, ReceiptStatus.STANDING):
-        message = _("The payment no longer has the amount %(amount)s.")
-        raise Refused("receipt", "changed", message % {"amount": money.display(line.amount, line.currency)})
     with transaction.atomic():
+        receipt = _receipt(account, receipt_id, locks=True)  # a void of it looks for the line, before or after
+        if (receipt.amount, receipt.currency, receipt.status) != (line.amount, line.currency, ReceiptStatus.STANDING):
+            message = _("The payment no longer has the amount %(amount)s.")
+            raise Refused("receipt", "changed", message % {"amount": money.display(line.amount, line.currency)})
         _decide(line, actor, state=LineState.POSTED, result=LineResult.LINKED, receipt=receipt)
 
 
@@ -109,8 +110,8 @@ def release(receipt_id: uuid.UUID) -> None:
     _release(BankLine.objects.filter(receipt=receipt_id, state=LineState.POSTED, amount__gt=0))
 
 
-def _release(lines: "Iterable[BankLine]") -> None:
-    for line in lines:
+def _release(lines: "QuerySet[BankLine]") -> None:
+    for line in lines.select_for_update(no_key=True).order_by("pk"):
         line.state = LineState.PROPOSED if line.proposals else LineState.OPEN
         line.receipt, line.result, line.actor, line.decided_at = None, "", "", None
         line.attempt += 1
@@ -192,8 +193,9 @@ def _line(account: Account, line_id: uuid.UUID) -> BankLine:
     return found
 
 
-def _receipt(account: Account, receipt_id: uuid.UUID) -> Receipt:
-    found: Receipt | None = Receipt.objects.for_account(account).filter(pk=receipt_id).first()
+def _receipt(account: Account, receipt_id: uuid.UUID, *, locks: bool = False) -> Receipt:
+    rows = Receipt.objects.for_account(account).filter(pk=receipt_id)
+    found: Receipt | None = (rows.select_for_update(no_key=True) if locks else rows).first()
     if found is None:
         raise NotFound
     return found
@@ -223,10 +225,14 @@ def _decided() -> Refused:
 
 
 def _reference(line: BankLine) -> str:
-    """Return the payment's reference. Equal payments of a day get different ones, because the ledger refuses twins."""
+    """Return the payment's reference. If other lines have it too, such as instalments with the number of one order,
+    each gets a different one, because the ledger takes a reference once on an invoice."""
     reference = line.bank_reference or line.end_to_end
     if not reference:
         return ""
     recorded = Receipt.objects.filter(account=line.account_id, reference=reference, status=ReceiptStatus.STANDING)
-    twins = recorded.filter(amount=line.amount, currency=line.currency, bank_lines__amount__gt=0)
-    return f"{reference[:90]} ({line.base[:4]}-{line.ordinal})" if twins.exists() else reference
+    # One of this amount without a line may be this payment, recorded by hand: then the ledger refuses it.
+    by_hand = recorded.filter(amount=line.amount, currency=line.currency, bank_lines=None)
+    if by_hand.exists() or not recorded.exists():
+        return reference
+    return f"{reference[:90]} ({line.base[:4]}-{line.ordinal})"

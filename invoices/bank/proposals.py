@@ -1,5 +1,7 @@
 """Proposals for a bank line: what to do, how certain it is, and why. They are stored with the line."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -50,6 +52,11 @@ class Proposal:
 
 def stored(line: BankLine) -> list[Proposal]:
     return [Proposal.of(values) for values in line.proposals]
+
+
+def mark(line: BankLine) -> str:
+    """Return a digest of the stored proposals. A form has it, so that what is confirmed is what was shown."""
+    return hashlib.sha256(json.dumps(line.proposals, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def store(line: BankLine, found: Iterable[Proposal]) -> None:

@@ -182,10 +182,12 @@ def differences(document: Document, invoice: Invoice) -> list[tuple[str, str, st
 
 
 def _amount(text: str) -> Decimal | None:
+    """Return the number of a text, or None if it is not one. A signaling NaN could not even be compared."""
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def _lock(account: Account, invoice_id: uuid.UUID) -> Invoice:

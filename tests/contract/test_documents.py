@@ -106,6 +106,13 @@ def test_an_electronic_invoice_is_read_and_its_differences_are_named(
     assert get(api, invoice).headers["Content-Type"] == "application/xml"
 
 
+@pytest.mark.parametrize("amount", ["sNaN", "NaN", "-Infinity", "1E+999999", "1_000", "25 000"])
+def test_an_amount_that_is_no_number_is_a_difference_like_any_other(api: Caller, invoice: Invoice, amount: str) -> None:
+    response = put(api, invoice, files.ubl("INV/2026 7", amount=amount), "text/xml")
+    assert response.status == 201
+    assert {each["field"]: each["document"] for each in response.json["differences"]}["amount"] == amount
+
+
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "application/pdf"),
     "no PDF": (b"GIF89a", "application/pdf"),

@@ -1,5 +1,6 @@
 """Bank statements in the dashboard: from the upload to the payment, and back."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.test import Client
 from communications.models import CollectionSettings
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
+from invoices import lifecycle
 from invoices.bank import files
+from invoices.bank.proposals import mark
 from invoices.models import BankFile, BankLine, BankStatement, Receipt
 from invoices.models.bank import LineState
 from tests import make
@@ -95,6 +98,32 @@ def test_the_allocation_is_edited_and_the_rest_is_credit(own: World) -> None:
     line = line_of(own)
     assert line.receipt is not None
     assert (make.again(own.invoice).amount_paid, line.receipt.unallocated) == (Decimal(60), Decimal(60))
+
+
+def test_proposals_that_changed_since_they_were_shown_are_not_confirmed(own: World) -> None:
+    client, line = own.logged_in(Role.AGENT), line_of(own)
+    address = page("invoices_bankline", "confirm", line.pk)
+    found = re.search(r'name="shown" value="([0-9a-f]{16})"', text_of(client, address))
+    assert found
+    other = {**line.proposals[0], "allocations": []}
+    BankLine.objects.filter(pk=line.pk).update(proposals=[other, line.proposals[0]])
+    with nothing_changes(own):
+        refused = client.post(address, {"shown": found[1]})
+        assert "have changed in the meantime" in refused.content.decode()
+        client.post(page("invoices_bankline", "choose", line.pk), {"proposal": "1", "shown": found[1]})
+    client.post(page("invoices_bankline", "choose", line.pk), {"proposal": "1", "shown": mark(line_of(own))})
+    assert line_of(own).state == LineState.POSTED
+    assert make.again(own.invoice).amount_paid == 120
+
+
+def test_the_part_of_an_invoice_that_was_paid_meanwhile_is_refused_and_does_not_become_credit(own: World) -> None:
+    client, line = own.logged_in(Role.AGENT), line_of(own)
+    BankLine.objects.filter(pk=line.pk).update(proposals=[])
+    lifecycle.change(own.account, own.invoice.pk, make.STAFF, payment_status="paid")
+    address = f"{page('invoices_bankline', 'allocate', line.pk)}?debtor={own.invoice.debtor_id}"
+    with nothing_changes(own):
+        refused = client.post(address, {f"part_{own.invoice.pk}": "120"})
+    assert "above its balance" in refused.content.decode()
 
 
 def test_a_line_without_a_proposal_is_assigned_to_a_debtor_as_credit(own: World) -> None:

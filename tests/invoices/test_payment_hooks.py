@@ -130,6 +130,13 @@ def test_what_is_unsigned_forged_or_old_is_401(invoice: Invoice, hook: PaymentHo
     assert make.again(invoice).amount_paid == 0
 
 
+@pytest.mark.parametrize(
+    ("token", "status"), [("%00", 400), ("%ff", 401), ("x" * 3_000, 401), ("%D9%A3", 401), ("'", 401)]
+)
+def test_an_address_that_cannot_be_one_is_refused(db: None, token: str, status: int) -> None:
+    assert Client().post(f"/hooks/payments/{token}", b"{}", "application/json").status_code == status
+
+
 def test_an_altered_body_is_401(invoice: Invoice, hook: PaymentHook) -> None:
     at = str(int(time.time()))
     signature = signatures.sign(at, json.dumps(payment()).encode(), hooks.secret_of(hook))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -23,7 +24,7 @@ from inflow.dashboard.pages.about_invoice import exact
 from inflow.dashboard.pages.bank_cells import CERTAINTY_BADGES, outcome, party, shown, state_badge
 from inflow.dashboard.pages.bank_recording import record_line
 from invoices.bank import posting
-from invoices.bank.proposals import Action, reasons_shown, stored
+from invoices.bank.proposals import Action, mark, reasons_shown, stored
 from invoices.errors import Refused
 from invoices.models.bank import TO_DO, BankLine, Certainty, LineResult, LineState
 
@@ -31,7 +32,24 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 
-class ConfirmForm(PageForm):
+class ProposalsForm(PageForm):
+    """A form about the proposals. It is refused if they have changed since they were shown."""
+
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def prepare(self) -> None:
+        self.fields["shown"].initial = mark(self.row)
+
+    def clean_shown(self) -> str:
+        given: str = self.cleaned_data["shown"]
+        if given not in ("", mark(self.row)):
+            raise ValidationError(
+                _("The proposals have changed in the meantime. Reload the page and check them again.")
+            )
+        return given
+
+
+class ConfirmForm(ProposalsForm):
     """Shows what the first proposal will do."""
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
@@ -44,12 +62,13 @@ class ConfirmForm(PageForm):
         ]
 
 
-class ChooseForm(PageForm):
+class ChooseForm(ProposalsForm):
     """A choice between the proposals."""
 
     proposal = forms.ChoiceField(label=_lazy("Proposal"), widget=forms.RadioSelect)
 
     def prepare(self) -> None:
+        super().prepare()
         found = shown([self.row]).get(self.row.pk, [])
         choices = [(str(place), f"{each.text} ({each.reasons})") for place, each in enumerate(found)]
         self.set_choices("proposal", choices)

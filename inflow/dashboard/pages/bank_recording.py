@@ -17,7 +17,7 @@ from inflow.dashboard.core.forms import AmountField, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, with_undo
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.pages.forms import invoice_label, plain
-from inflow.dashboard.pages.money_forms import find_debtor
+from inflow.dashboard.pages.money_forms import find_debtor, ids_in
 from invoices import ledger, money
 from invoices.bank import posting
 from invoices.bank.proposals import Action, stored
@@ -54,7 +54,9 @@ class AllocationForm(PageForm):
         own = Invoice.objects.for_account(line.account).filter(currency=line.currency)
         named = own.filter(pk__in=self.proposed)
         oldest = own.open().filter(debtor=self.debtor).order_by("due_date", "issue_date", "invoice_number")
-        for invoice in dict.fromkeys([*named, *oldest[:MOST_LISTED]]):
+        # One that was paid meanwhile is refused, not left out: its part would become credit without a word.
+        submitted = own.filter(debtor=self.debtor, pk__in=[*ids_in(self.data)])
+        for invoice in dict.fromkeys([*named, *oldest[:MOST_LISTED], *submitted]):
             field = AmountField(required=False, min_value=0, label=invoice_label(invoice))
             if part := self.proposed.get(invoice.pk):
                 field.initial = plain(part, line.currency)

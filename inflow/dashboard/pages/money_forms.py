@@ -48,7 +48,7 @@ class TransferForm(OnceForm):
         currency = self.data.get("currency") or self.fields["currency"].initial
         oldest = theirs.open().filter(currency=currency).order_by("due_date", "issue_date", "invoice_number")
         # On a second submission they may be paid; the key finds the payment that was recorded.
-        submitted = theirs.filter(pk__in=[*_ids_in(self.data)])
+        submitted = theirs.filter(pk__in=[*ids_in(self.data)])
         for invoice in [*dict.fromkeys([*oldest[:MOST_LISTED], *submitted])]:
             self.add_field(
                 f"{_PART}{invoice.pk}", AmountField(required=False, min_value=0, label=invoice_label(invoice))
@@ -86,7 +86,8 @@ class TransferForm(OnceForm):
         return money.display(left, self.cleaned_data["currency"])
 
 
-def _ids_in(data: Any) -> Iterator[uuid.UUID]:
+def ids_in(data: Any) -> Iterator[uuid.UUID]:
+    """Yield the ids of the invoices whose parts were submitted."""
     names = [name.removeprefix(_PART) for name in data if name.startswith(_PART)]
     for name in names[: 2 * MOST_LISTED]:
         try:

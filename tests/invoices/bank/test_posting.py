@@ -1,12 +1,12 @@
 """Bank lines become payments once, by a person, and can be taken back."""
 
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
@@ -76,6 +76,38 @@ def test_two_equal_payments_of_a_day_are_two_payments(account: Account) -> None:
         posting.record(account, line.pk, make.STAFF, debtor_id=None, allocations=[(invoice.pk, Decimal(500))])
     assert Receipt.objects.for_account(account).count() == 2
     assert make.again(invoice).status == "paid"
+
+
+def test_instalments_with_one_reference_are_all_recorded(account: Account) -> None:
+    invoice = make.invoice(account, invoice_number="INV-1001", amount=100)
+    rows = "Account,Date,Description,Amount,Currency,Customer reference\n"
+    rows += "".join(
+        f"9,2026-11-{day},INV-1001,{amount},AED,ORDER-77\n" for day, amount in ((18, 60), (19, 25), (20, 15))
+    )
+    for line in matched(account, rows):
+        posting.record(account, line.pk, make.STAFF, debtor_id=None, allocations=[(invoice.pk, line.amount)])
+    references = (
+        Receipt.objects.for_account(account).order_by("paid_at", "created_at").values_list("reference", flat=True)
+    )
+    assert [reference.partition(" ")[0] for reference in references] == ["ORDER-77"] * 3
+    assert len(set(references)) == 3
+    assert make.again(invoice).status == "paid"
+
+
+def test_a_payment_of_the_amount_and_reference_that_was_recorded_by_hand_is_not_recorded_again(
+    account: Account,
+) -> None:
+    invoice = make.invoice(account, invoice_number="INV-1001", amount=200)
+    ledger.record_payment(
+        account, invoice.pk, make.STAFF, amount=Decimal(60), paid_at=account.today(), reference="ORDER-77"
+    )
+    rows = "Account,Date,Description,Amount,Currency,Customer reference\n9,2026-11-19,INV-1001,{},AED,ORDER-77\n"
+    (line,) = matched(account, rows.format("60.00"))
+    with pytest.raises(Refused, match="already recorded"):
+        posting.record(account, line.pk, make.STAFF, debtor_id=None, allocations=[(invoice.pk, Decimal(60))])
+    other = next(line for line in matched(account, rows.format("40.00")) if line.amount == 40)
+    posting.record(account, other.pk, make.STAFF, debtor_id=None, allocations=[(invoice.pk, Decimal(40))])
+    assert make.again(invoice).balance == 100
 
 
 def test_undoing_voids_the_payment_and_the_line_can_be_posted_again(account: Account) -> None:
@@ -249,6 +281,33 @@ def test_of_two_people_who_confirm_the_same_line_one_does_and_the_money_is_recor
     assert results == ["done", "refused", "refused", "refused"]
     assert Receipt.objects.for_account(account).count() == 1
     assert ledger.count_unbalanced(account) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_line_is_not_linked_to_a_payment_that_is_being_voided() -> None:
+    account = make.account()
+    invoice = make.invoice(account, invoice_number="X-9", amount=1000)
+    payment = ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(10), paid_at=account.today())
+    (line,) = matched(account, table([(20, "a", "10.00")]))
+
+    def link() -> str:
+        try:
+            posting.link(account, line.pk, payment.pk, make.STAFF)
+            return "linked"
+        except Refused as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            ledger.void_payment(account, payment.pk, make.STAFF)
+            linking = pool.submit(link)
+            wait([linking], timeout=0.3)
+            assert not linking.done()
+        assert linking.result(timeout=10) == "changed"
+    line.refresh_from_db()
+    assert line.is_to_do
 
 
 # --- Files -------------------------------------------------------------------------------------------------------
