@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Only run by name: a million rows take minutes, and pretix needs its own environment.
-ON_DEMAND = {"growth", "instructions", "pretix"}
+# Only run by name: many rows take minutes, and pretix needs its own environment.
+ON_DEMAND = {"growth", "imports", "instructions", "pretix"}
 
 
 def main() -> int:

@@ -48,7 +48,7 @@ from invoices.models import (
     Status,
 )
 from invoices.registering import NewInvoice, check_new, create, create_many
-from invoices.upserting import Outcome, upsert
+from invoices.upserting import Outcome, is_unchanged, upsert
 from invoices.writing import AMENDABLE, Draft, changing, check_money
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,7 @@ __all__ = [
     "check_source",
     "create",
     "create_many",
+    "is_unchanged",
     "move_due_date",
     "record_payment",
     "reverse_payment",

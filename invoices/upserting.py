@@ -75,6 +75,17 @@ def upsert(
     return draft.invoice, Outcome.UNCHANGED if draft.invoice.version == before else Outcome.AMENDED
 
 
+def is_unchanged(invoice: Invoice, new: NewInvoice, given: Collection[str]) -> bool:
+    """Return True if `upsert` would change nothing of the invoice, as it was read. It may be read with its debtor."""
+    values = {name: _value(new, name) for name in (*AMENDABLE, "notes", "currency") if name in given}
+    if invoice.cancelled_at or any(getattr(invoice, name) != value for name, value in values.items()):
+        return False
+    if new.source_updated_at not in (None, invoice.source_updated_at) or new.amount_paid > invoice.amount_paid:
+        return False
+    external_id = canonical(new.debtor_external_id)
+    return not external_id or any(each.external_id == external_id for each in invoice.debtor.external_ids.all())
+
+
 def _value(new: NewInvoice, name: str) -> Any:
     value = getattr(new, name)
     if name == "metadata":

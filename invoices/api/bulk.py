@@ -56,19 +56,21 @@ def _create(account: Account, actor: Actor, rows: Sequence[Any], *, upsert: bool
 
 
 def _upsert(account: Account, actor: Actor, rows: Sequence[Any]) -> list[Result]:
-    """Register runs of rows with new numbers together, and amend the others one by one."""
+    """Register runs of rows with new numbers together, and amend the changed ones one by one."""
     results: list[Result] = []
     with transaction.atomic():
-        known, new = upserts.known_numbers(account, rows), list[Any]()
+        seen: dict[str, Invoice | None] = {**upserts.known(account, rows)}
+        new: list[Any] = []
         for row in rows:
             number = upserts.number_of(row)
-            if number in known:
+            if number in seen:
                 results += _registered(account, actor, new)
                 new = []
-                results.append(_upsert_one(account, actor, row))
+                results.append(_upsert_one(account, actor, row, seen[number]))
+                seen[number] = None  # it may have changed
             else:
                 new.append(row)
-                known.add(number)
+                seen[number] = None
         results += _registered(account, actor, new)
     return results
 
@@ -81,10 +83,14 @@ def _registered(account: Account, actor: Actor, rows: Sequence[Any]) -> list[Res
     return results
 
 
-def _upsert_one(account: Account, actor: Actor, row: Any) -> Result:
+def _upsert_one(account: Account, actor: Actor, row: Any, seen: Invoice | None = None) -> Result:
+    """Register or amend an invoice. `seen` is the one with this number, as it was read before."""
     try:
+        values = upserts.parsed(account, row, seen)
+        if seen and lifecycle.is_unchanged(seen, values.new, values.given):
+            return 200, seen
         with transaction.atomic():
-            invoice, outcome, _differences = upserts.upsert(account, actor, row)
+            invoice, outcome, _differences = upserts.upsert(account, actor, values)
     except (ValidationError, Problem, DataError) as error:
         return error
     return 201 if outcome == "created" else 200, invoice

@@ -67,7 +67,8 @@ class UpsertActions:
 
 def _put(request: Request, number: str) -> ApiResponse:
     account, actor = account_of(request), actor_of(request)
-    invoice, outcome, differences = upserts.upsert(account, actor, upserts.numbered(request.data, number))
+    row = upserts.parsed(account, upserts.numbered(request.data, number))
+    invoice, outcome, differences = upserts.upsert(account, actor, row)
     shown = representation.of_invoice(invoice)
     if differences:
         shown["differences"] = differences

@@ -1,7 +1,7 @@
 """Rows of PUT and of bulk: register an invoice, or amend the one with its number."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -35,11 +35,11 @@ def number_of(body: Any) -> str:
     return canonical(str(number)) if isinstance(number, str | int) else ""
 
 
-def known_numbers(account: Account, rows: Sequence[Any]) -> set[str]:
-    """Return the numbers of these rows that invoices have, also cancelled ones."""
+def known(account: Account, rows: Sequence[Any]) -> dict[str, Invoice]:
+    """Return the invoices that have the numbers of these rows, also cancelled ones, by number."""
     numbers = {number_of(row) for row in rows}
-    known = Invoice.objects.for_account(account).filter(invoice_number__in=numbers).order_by()
-    return set(known.values_list("invoice_number", flat=True))
+    found = Invoice.objects.for_account(account).numbered(*numbers)
+    return {each.invoice_number: each for each in found.prefetch_related("debtor__external_ids")}
 
 
 def numbered(body: Any, number: str) -> Any:
@@ -53,17 +53,30 @@ def numbered(body: Any, number: str) -> Any:
     return {**body, "invoice_number": number}
 
 
-def upsert(account: Account, actor: Actor, body: Any) -> tuple[Invoice, lifecycle.Outcome, dict[str, Any]]:
-    """Return the invoice, what was done, and the values that are not the invoice's and were left as they are."""
+class Row(NamedTuple):
+    """The values of a row, and the names of those that it has itself."""
+
+    new: lifecycle.NewInvoice
+    given: set[str]
+    reopen: bool
+
+
+def parsed(account: Account, body: Any, seen: Invoice | None = None) -> Row:
+    """Return the row. The invoice with its number is read unless it was `seen`. Raise ValidationError if invalid."""
     data = InvoicePut.checked(body, account=account)
     given, reopen = set(data), data.pop("reopen", False)
     number = data.get("invoice_number", "")
     if missing := [name for name in _REQUIRED if name not in data]:
-        found = Invoice.objects.for_account(account).numbered(number).first() if number else None
+        found = seen or (Invoice.objects.for_account(account).numbered(number).first() if number else None)
         if found is None:
             raise _required(missing)
         data |= {name: getattr(found, name) for name in missing}
-    new = lifecycle.NewInvoice(**data)
+    return Row(lifecycle.NewInvoice(**data), given, reopen)
+
+
+def upsert(account: Account, actor: Actor, row: Row) -> tuple[Invoice, lifecycle.Outcome, dict[str, Any]]:
+    """Return the invoice, what was done, and the values that are not the invoice's and were left as they are."""
+    new, given, reopen = row
     with refusals_as_problems():
         moment = new.source_updated_at
         invoice, outcome = lifecycle.upsert(account, new, given, actor, reopen=reopen, source_updated_at=moment)

@@ -54,7 +54,7 @@ def normalise_phone(text: str, country: str) -> str:
     """
     if len(text) > _LONGEST_PHONE:
         raise InvalidPhone(text[:_LONGEST_PHONE])
-    return _normalised_phone(text, country)
+    return _normalised_phone(text, "ZZ" if text.startswith("+") else country)
 
 
 @functools.lru_cache(maxsize=2_000)

@@ -15,6 +15,8 @@ _SYMBOLS: dict[str, frozenset[str]] = {symbol: frozenset(codes.split()) for symb
 SYMBOLS = frozenset(symbol.strip(".") for symbol in _SYMBOLS)
 _BY_LENGTH = sorted(_SYMBOLS, key=len, reverse=True)
 _NAMES: dict[str, str] = {name: code for code, text in _TABLE["names"].items() for name in names(text) if name}
+# Most amounts are written so, and only in one way.
+_PLAIN = re.compile(r"[0-9]{1,15}(\.[0-9]{1,2})?")
 _EMPTY = ("-", "–", "—", "nil")
 
 
@@ -60,6 +62,8 @@ def amount(text: str, currency: str, label: str) -> Decimal | None:
     text is not a number, is ambiguous, or is in another currency.
     """
     text = text.strip()
+    if _PLAIN.fullmatch(text):
+        return Decimal(text)
     if len(text) > cells.MAX_LENGTH:
         raise _not_a_number(text, label)
     plain = cells.latin(text).replace("−", "-").replace("\u200f", "").replace("\u200e", "")

@@ -27,6 +27,8 @@ _STATE_FIELDS = ("balance", "amount_credited", "status", "payment_status", "docu
 class InvoicePlanner(RowPlanner):
     """Planner of invoice rows. `texts` are the cells of a row by field."""
 
+    serializer = InvoiceIn
+
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         self.opening: dict[uuid.UUID, Decimal] = existing_payments.opening_payments(self.invoices.values())
@@ -42,7 +44,7 @@ class InvoicePlanner(RowPlanner):
             plan = self._closed(invoice, currency, state)
         else:
             data = self._data(texts, invoice, currency, state)
-            new = lifecycle.NewInvoice(**self.checked(InvoiceIn, data))
+            new = lifecycle.NewInvoice(**self.checked(data))
             lifecycle.check_new(new, self.today)
             plan = self._register(new, state) if invoice is None else self._compare(invoice, new, texts, state)
             read = {**data, **read}

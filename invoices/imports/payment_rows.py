@@ -36,6 +36,8 @@ class PaymentRow(StrictSerializer):
 class PaymentPlanner(RowPlanner):
     """Planner of payment rows. `texts` are the cells of a row by field."""
 
+    serializer = PaymentRow
+
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         references = {row.said.get("reference", "")[:100] for row in rows} - {""}
@@ -50,7 +52,7 @@ class PaymentPlanner(RowPlanner):
                 _("There is no invoice with this number.") if number else _("The invoice number is empty.")
             )
         data = self._data(texts, invoice)
-        new = self.checked(PaymentRow, data)
+        new = self.checked(data)
         if existing := self.payments.get((invoice.pk, new["reference"])):
             return _compare(existing, invoice, new)
         lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today, reference=new["reference"])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
+from inflow.sql import select
 from invoices import lifecycle, registering, workdays
 from invoices.debtors.finding import Found
 from invoices.imports import loading, planning, reading
@@ -338,15 +339,15 @@ def _save_rows(rows: Sequence[ImportRow]) -> None:
         (row.pk, row.outcome, row.reason, json.dumps(row.changes), json.dumps(row.said), row.is_applied) for row in rows
     ]
     if values:
-        with connection.cursor() as cursor:
-            cursor.execute(_UPDATE_ROWS, [list(column) for column in zip(*values, strict=True)])
+        select(_UPDATE_ROWS, [list(column) for column in zip(*values, strict=True)])
 
 
+# %b sends the texts in binary: otherwise, each quotation mark in them must be escaped, which is slow.
 _UPDATE_ROWS = """
 UPDATE invoices_importrow AS row
 SET outcome = new.outcome, reason = new.reason, changes = new.changes::jsonb,
     said = new.said::jsonb, is_applied = new.is_applied
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+FROM unnest(%s::bigint[], %s::text[], %b::text[], %b::text[], %b::text[], %s::boolean[])
   AS new (id, outcome, reason, changes, said, is_applied)
 WHERE row.id = new.id
 """

@@ -47,10 +47,14 @@ class Plan:
 class RowPlanner(ABC):
     """Planner of a batch of rows. It reads all of their invoices at once."""
 
+    serializer: type[StrictSerializer]
+
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         self.file = file
         self.account: Account = file.account
         self.today: dt.date = file.account.today()
+        # Creating one for each row takes DRF nearly as long as validating the row.
+        self._serializer = self.serializer(context={"account": file.account})
         self.labels = {column.field: str(column.label) for column in columns.COLUMNS[file.kind]}
         numbers = {row.said.get("invoice_number", "")[:64] for row in rows} - {""}
         found = Invoice.objects.for_account(file.account).numbered(*numbers)
@@ -71,10 +75,10 @@ class RowPlanner(ABC):
         order, conflict = survey.get("date_order", self.file.date_order), survey.get("date_conflict", "")
         return cells.moment(text, self.account.zone, order, conflict)
 
-    def checked(self, serializer: type[StrictSerializer], data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the validated data. Raise `RowRefused` with the serializer's errors."""
+    def checked(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data as validated by the planner's serializer. Raise `RowRefused` with its errors."""
         try:
-            return serializer.checked(data, account=self.account)
+            return dict(self._serializer.run_validation(data))
         except ValidationError as refusal:
             details: Any = refusal.detail
             raise RowRefused(
