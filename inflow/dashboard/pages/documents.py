@@ -139,6 +139,11 @@ class DocumentAdmin(AboutInvoice):
                 form.add_error("file", refusal.message)
         context = {
             "title": _("Upload documents"),
+            "button": _("Upload"),
+            "intro": _(
+                "Each file is attached to the invoice whose number is its name, and replaces an earlier one. The same"
+                " file again changes nothing."
+            ),
             "form": form,
             "back": self.url("changelist"),
             "results": results,
