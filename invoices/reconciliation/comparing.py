@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.sql import account_scope, select
+from inflow.sql import select
 from invoices import signals
 from invoices.errors import Refused
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
@@ -99,7 +100,7 @@ def record(
 
     A list that has all open invoices of the account's currencies confirms that its payments are recorded.
     """
-    with account_scope(account):
+    with transaction.atomic():
         stored = OpenItemsList.objects.create(
             account=account,
             source=source,
@@ -135,12 +136,11 @@ def _confirms(account: Account, items: Sequence[Item], complete: Collection[str]
     One that has none of the invoices that are open here proves nothing: its export failed, or is another company's.
     """
     used = used_currencies(account)
-    if not used:
-        return bool(complete)
+    if not used or not used <= set(complete):
+        return bool(complete) and not used
     numbers = [item.invoice_number for item in items]
     parts = (numbers[start : start + _CHUNK] for start in range(0, len(numbers), _CHUNK))
-    is_known = any(_open_invoices(account).filter(invoice_number__in=part).exists() for part in parts)
-    return used <= set(complete) and is_known
+    return any(_open_invoices(account).filter(invoice_number__in=part).exists() for part in parts)
 
 
 def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Iterator[Found]:

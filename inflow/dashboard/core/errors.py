@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from invoices.errors import Refused
+from invoices.imports.errors import UnreadableFile
 
 
 class TooManyExports(Exception):
@@ -38,3 +39,5 @@ def errors_shown_on(form: forms.Form) -> Iterator[None]:
         form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
     except ValidationError as error:
         form.add_error(None, error)
+    except UnreadableFile as error:
+        form.add_error("file", str(error))

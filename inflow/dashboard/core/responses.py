@@ -8,8 +8,10 @@ from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from inflow.dashboard.core import uploads
 from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm
+from invoices.imports.reading import too_large
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -47,13 +49,20 @@ def form_page(
     button: "StrOrPromise" = "",
     intro: "StrOrPromise" = "",
     is_grave: bool = False,
+    template: str = "admin/page_form.html",
+    **more: Any,
 ) -> HttpResponse:
-    """Show the form; if it is POSTed and valid, call `do`. The form shows what `do` or the domain refuses."""
-    if request.method == "POST" and form.is_valid():
+    """Show the form; if it is POSTed and valid, call `do`. The form shows what `do` or the domain refuses.
+
+    `more` is the context of a `template` that has more than the form. A file that is too large is refused.
+    """
+    if request.method == "POST" and uploads.is_too_large(request):
+        form.errors["file"] = form.error_class([too_large()])
+    elif request.method == "POST" and form.is_valid():
         with errors_shown_on(form):
             return do()
     context = {"title": title, "form": form, "back": back, "button": button or title, "intro": intro}
-    return page(model_admin, request, "admin/page_form.html", {**context, "is_grave": is_grave, "row": form.row})
+    return page(model_admin, request, template, {**context, **more, "is_grave": is_grave, "row": form.row})
 
 
 def shown_once(model_admin: "ModelAdmin[Any]", request: HttpRequest, secret: Secret) -> HttpResponse:

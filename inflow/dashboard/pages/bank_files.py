@@ -16,17 +16,13 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from inflow.accounts.access import person
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import uploads
 from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import OwnAccountForm
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.responses import form_page
 from invoices import money
 from invoices.bank import files
-from invoices.errors import Refused
-from invoices.imports import reading
-from invoices.imports.errors import UnreadableFile
 from invoices.models.bank import MAX_ACCOUNT, BankFile, FileState
 from invoices.models.imports import DateOrder, Encoding
 
@@ -83,15 +79,19 @@ class BankFileAdmin(OwnRowsAdmin):
             raise PermissionDenied
         data = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = UploadForm(*data, person=person(request), initial=self._last_choices(request))
-        if request.method == "POST" and uploads.is_too_large(request):
-            form.errors["file"] = form.error_class([reading.too_large()])
-        elif request.method == "POST" and form.is_valid():
-            try:
-                return self._start(request, form)
-            except (UnreadableFile, Refused) as error:
-                form.add_error("file", str(error))
-        context = {"title": _("Upload a bank statement"), "form": form, "back": self.url("changelist")}
-        return page(self, request, "admin/invoices/bankfile/upload.html", context)
+        return form_page(
+            self,
+            request,
+            form,
+            lambda: self._start(request, form),
+            title=_("Upload a bank statement"),
+            button=_("Upload"),
+            intro=_(
+                "Each line is compared with the open invoices. You confirm what is recorded. Uploading the same "
+                "statement again changes nothing."
+            ),
+            back=self.url("changelist"),
+        )
 
     def _last_choices(self, request: HttpRequest) -> dict[str, str]:
         """Return the choices of the last upload, because an account's files mostly come from one bank."""

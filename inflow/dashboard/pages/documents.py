@@ -141,6 +141,11 @@ class DocumentAdmin(AboutInvoice):
                 form.add_error("file", refusal.message)
         context = {
             "title": _("Upload documents"),
+            "button": _("Upload"),
+            "intro": _(
+                "Each file is attached to the invoice whose number is the name of the file, and replaces an earlier"
+                " document. Uploading the same file again changes nothing."
+            ),
             "form": form,
             "back": self.url("changelist"),
             "results": results,

@@ -27,19 +27,17 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import exporting, uploads
+from inflow.dashboard.core import exporting
 from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import RowAction, row_action
 from inflow.dashboard.pages.import_columns import columns_page
 from inflow.dashboard.pages.import_preview import may_import, phase_badge, preview
 from invoices import money
-from invoices.errors import Refused
-from invoices.imports import phases, reading
+from invoices.imports import phases
 from invoices.imports.columns import COLUMNS
-from invoices.imports.errors import UnreadableFile
 from invoices.models.imports import DateOrder, Encoding, Import, Kind, Outcome, Phase
 
 
@@ -142,20 +140,21 @@ class ImportAdmin(OwnRowsAdmin):
             raise PermissionDenied
         data = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = UploadForm(*data, person=person(request), initial=self._last_choices(request))
-        if request.method == "POST" and uploads.is_too_large(request):
-            form.errors["file"] = form.error_class([reading.too_large()])
-        elif request.method == "POST" and form.is_valid():
-            try:
-                return self._start(request, form)
-            except (UnreadableFile, Refused) as error:
-                form.add_error("file", str(error))
-        context = {
-            "title": _("Import a file"),
-            "form": form,
-            "back": self.url("changelist"),
-            "kinds": [{"kind": kind, "columns": COLUMNS[kind]} for kind in Kind if may_import(person(request), kind)],
-        }
-        return page(self, request, "admin/invoices/import/upload.html", context)
+        return form_page(
+            self,
+            request,
+            form,
+            lambda: self._start(request, form),
+            title=_("Import a file"),
+            button=_("Preview import"),
+            intro=_(
+                "You see a preview of every row before anything is imported. Importing the same file again "
+                "changes nothing."
+            ),
+            back=self.url("changelist"),
+            template="admin/invoices/import/upload.html",
+            kinds=[{"kind": kind, "columns": COLUMNS[kind]} for kind in Kind if may_import(person(request), kind)],
+        )
 
     def _last_choices(self, request: HttpRequest) -> dict[str, str]:
         """Return the choices of the last import, because an account's files mostly come from one program."""

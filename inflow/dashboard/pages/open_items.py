@@ -18,7 +18,6 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminF
 from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import uploads
 from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import DayField, OwnAccountForm
 from inflow.dashboard.core.markup import link, moment_column
@@ -29,8 +28,6 @@ from inflow.dashboard.pages.differences import SureForm
 from inflow.dashboard.pages.open_items_source import failure_of
 from invoices import money
 from invoices.errors import Refused
-from invoices.imports import reading as files
-from invoices.imports.errors import UnreadableFile
 from invoices.models import (
     DifferenceKind,
     DifferenceStatus,
@@ -131,8 +128,6 @@ class OpenItemsListAdmin(OwnRowsAdmin):
             raise PermissionDenied
         data = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = ListForm(*data, person=person(request))
-        if request.method == "POST" and uploads.is_too_large(request):
-            form.errors["file"] = form.error_class([files.too_large()])
         return form_page(
             self,
             request,
@@ -148,10 +143,7 @@ class OpenItemsListAdmin(OwnRowsAdmin):
         upload, account, day = form.cleaned_data["file"], form.account, form.cleaned_data["as_of"]
         assert account is not None
         options = {name: form.cleaned_data[name] for name in ("currency", "date_order")}
-        try:
-            items = reading.read(upload.read(), account, **options)
-        except UnreadableFile as error:
-            raise Refused("file", "unreadable", str(error)) from error
+        items = reading.read(upload.read(), account, **options)
         end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone)
         comparing.check_not_empty(account, items)
         stored, _found = comparing.record(
