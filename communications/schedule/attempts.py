@@ -15,7 +15,7 @@ from invoices.models import OPEN, Invoice
 class Attempts(NamedTuple):
     """The number of attempts of a step, and the channels on which it failed for good."""
 
-    count: int = 0
+    number: int = 0
     closed: frozenset[str] = frozenset()
 
 

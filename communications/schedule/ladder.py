@@ -489,7 +489,7 @@ def plan_message(
         step=step.offset_days,
         kind=step.kind,
         tone=step.tone,
-        try_number=earlier.count + 1,
+        try_number=earlier.number + 1,
         channel=chosen.channel,
         recipient=chosen.address,
         language=invoice.debtor.language or invoice.language,

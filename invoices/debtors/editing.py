@@ -187,7 +187,7 @@ def _note(debtor: Debtor, changed: Mapping[str, Any], actor: Actor) -> None:
         kind = "never_chase" if debtor.never_chase else "chased_again"
         timeline.note_on_open(debtor, kind, actor, reason=debtor.never_chase_reason)
     if "policy" in changed:
-        params = {"policy": debtor.policy.name} if debtor.policy else {}
+        params: dict[str, Any] = {"policy": debtor.policy.name} if debtor.policy else {}
         timeline.note_on_open(debtor, "debtor_policy", actor, **params)
 
 

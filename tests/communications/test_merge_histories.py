@@ -50,7 +50,7 @@ class Teller:
     def __init__(self, account: Account) -> None:
         self.account, self.count = account, 0
         self.person = make.user(account)
-        self.policies = [None, policies.default_for(account), policies.create(account, "Other")]
+        self.policies = [policies.default_for(account), policies.create(account, "Other")]
         # The party to which each further contact belongs.
         self.contacts: dict[str, str] = {}
 
@@ -141,8 +141,8 @@ class Teller:
             balance = invoice.balance if invoice.pk != chosen.pk else invoice.balance // 2
             if invoice.pk != chosen.pk or (number % 2 and balance):
                 items.append(Item(invoice.invoice_number, "AED", balance, None))
-        _, differences = comparing.record(self.account, items, make.STAFF, source="upload", complete=["AED"])
-        for difference in differences[:1]:
+        stored, _ = comparing.record(self.account, items, make.STAFF, source="upload", complete=["AED"])
+        for difference in stored.differences.order_by("pk")[:1]:
             correcting.correct(self.account, difference.pk, make.STAFF)
 
     def add_contact(self, number: int) -> None:
@@ -163,18 +163,20 @@ class Teller:
         editing.chase_again(self.account, self._one(Debtor, number).pk, make.STAFF)
 
     def choose_policy(self, number: int) -> None:
-        values = {"policy": self.policies[number % 3]}
+        values = {"policy": [None, *self.policies][number % 3]}
         editing.change(self.account, self._one(Debtor, number).pk, make.STAFF, values)
 
     def add_rule(self, number: int) -> None:
         PolicyRule.objects.create(
-            account=self.account, currency="AED", min_amount=number, policy=self.policies[1 + number % 2]
+            account=self.account, currency="AED", min_amount=number, policy=self.policies[number % 2]
         )
         replanning.run_requested(self.account)
 
     def set_minimum(self, number: int) -> None:
-        values = {"settings_id": self.account.pk, "currency": "AED"}
-        MinimumBalance.objects.update_or_create(**values, defaults={"amount": number * 100 + 1})
+        amount = Decimal(number * 100 + 1)
+        MinimumBalance.objects.update_or_create(
+            settings_id=self.account.pk, currency="AED", defaults={"amount": amount}
+        )
         replanning.run_requested(self.account)
 
     def merge(self, number: int) -> None:

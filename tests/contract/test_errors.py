@@ -128,8 +128,14 @@ def test_the_detail_names_every_faulty_field(api: Caller) -> None:
     body = {"invoice_number": "", "debtor_name": "Sara", "amount": "much", "currency": "AED", "colour": "red"}
     detail = is_problem(api.post("invoices", body), 422)["detail"]
     assert all(f"{name}: " in detail for name in ("invoice_number", "amount", "due_date", "colour"))
-    body = {"invoice_number": "A-1", "debtor_name": "A", "amount": 10.005, "currency": "AED", "due_date": "2026-03-01"}
-    problem = is_problem(api.post("invoices", body), 422, "too_many_decimals", "amount")
+    fraction = {
+        "invoice_number": "A-1",
+        "debtor_name": "A",
+        "amount": 10.005,
+        "currency": "AED",
+        "due_date": "2026-03-01",
+    }
+    problem = is_problem(api.post("invoices", fraction), 422, "too_many_decimals", "amount")
     assert problem["detail"] == problem["errors"][0]["message"] == "amount: AED has 2 decimals at most."
     many = is_problem(api.post("invoices", {f"unknown_{number}": 1 for number in range(30)}), 422)["detail"]
     assert many.count("There is no such field.") <= 10

@@ -110,7 +110,7 @@ def test_an_amount_in_the_books_that_explains_the_balance_is_taken_over(
     difference = compare(account, item(invoice, balance)._replace(amount=Decimal(there)))
     assert correcting.correctable(Difference.objects.all()).get() == difference
     after = correcting.correct(account, difference.pk, make.STAFF)
-    assert (after.amount, after.balance) == (there, balance)
+    assert (after.amount, after.balance) == (Decimal(there), Decimal(balance))
     assert Receipt.objects.count() == 1
     entry = TimelineEntry.objects.filter(invoice=invoice, kind="changed").latest("id")
     assert entry.reason.startswith("As in the books on ")
@@ -125,7 +125,7 @@ def test_an_amount_that_explains_nothing_is_left_alone(account: Account, invoice
 def test_a_file_may_state_the_amount_beside_the_balance(account: Account, invoice: Invoice) -> None:
     rows = "Invoice Number,Amount,Balance\nINV-1,1200,900\nINV-2,n/a,5\n"
     items = reading.read(rows.encode(), account)
-    assert [(each.balance, each.amount) for each in items] == [(900, 1200), (5, None)]
+    assert [(each.balance, each.amount) for each in items] == [(Decimal(900), Decimal(1200)), (Decimal(5), None)]
     with pytest.raises(UnreadableFile, match="more than 64"):
         reading.read(f"Invoice Number,Balance\n{'9' * 65},900\n".encode(), account)
 

@@ -11,7 +11,7 @@ def take_from_invoices(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0034_orders_of_invoices")]
+    dependencies = [("invoices", "0035_searches_for_possible_duplicates")]
 
     operations = [
         migrations.AddField(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
-        ('invoices', '0034_orders_of_invoices'),
+        ('invoices', '0036_party_of_documents'),
     ]
 
     operations = [
