@@ -232,7 +232,7 @@ def _reference(line: BankLine) -> str:
         return ""
     recorded = Receipt.objects.filter(account=line.account_id, reference=reference, status=ReceiptStatus.STANDING)
     # One of this amount without a line may be this payment, recorded by hand: then the ledger refuses it.
-    by_hand = recorded.filter(amount=line.amount, currency=line.currency, bank_lines=None)
-    if by_hand.exists() or not recorded.exists():
+    manual = recorded.filter(amount=line.amount, currency=line.currency, bank_lines=None)
+    if manual.exists() or not recorded.exists():
         return reference
     return f"{reference[:90]} ({line.base[:4]}-{line.ordinal})"
