@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ("pairs", models.PositiveIntegerField(default=0)),
             ],
             options={
+                "verbose_name_plural": "duplicate searches",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("requested_at__isnull", False)),

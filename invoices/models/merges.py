@@ -119,6 +119,7 @@ class DuplicateSearch(models.Model):
     pairs = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name_plural = "duplicate searches"
         indexes = [
             models.Index(
                 fields=["requested_at"], name="duplicate_search_requested", condition=Q(requested_at__isnull=False)
