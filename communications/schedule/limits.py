@@ -115,7 +115,8 @@ SELECT debtor_id, id, at FROM communications_calllog
 WHERE debtor_id = ANY (%(debtors)s) AND at > %(since)s AND outcome = 'reached'
 """,
     """
-SELECT message_id, sent_at FROM communications_earliercontact WHERE debtor_id = %(debtor)s AND sent_at > %(since)s
+SELECT debtor_id, message_id, sent_at FROM communications_earliercontact
+WHERE debtor_id = ANY (%(debtors)s) AND sent_at > %(since)s
 """,
 )
 _CONTACTS = " UNION ".join(_SOURCES)
