@@ -124,6 +124,14 @@ def used_currencies(account: Account) -> set[str]:
     return set(_open_invoices(account).order_by().values_list("currency", flat=True).distinct())
 
 
+def listed_currencies(account: Account, items: Sequence[Item]) -> set[str]:
+    """Return the currencies in which a list with all open invoices is complete: those of its items.
+
+    A list without a currency may be an export of the others, so it closes no invoices in it.
+    """
+    return used_currencies(account).intersection(item.currency for item in items)
+
+
 def check_not_empty(account: Account, items: Sequence[Item]) -> None:
     """Raise `Refused` if a file has no open items although there are open invoices here: its export has failed."""
     if not items and _open_invoices(account).exists():

@@ -159,7 +159,7 @@ def _values(source: OpenItemsSource, content: bytes, began: dt.datetime) -> dict
         }
     comparing.check_not_empty(account, read["items"])
     if "complete" not in read:
-        read["complete"] = comparing.used_currencies(account) if source.is_complete else ()
+        read["complete"] = comparing.listed_currencies(account, read["items"]) if source.is_complete else ()
     return {"as_of": began, **read}
 
 

@@ -25,6 +25,20 @@ def test_an_upload_without_open_invoices_is_refused(own: World) -> None:
     assert OpenItemsList.objects.count() == lists
 
 
+def test_a_list_of_one_currency_closes_nothing_in_another(own: World) -> None:
+    listed, missing, _ = (make.invoice(own.account, amount=1000, currency=each) for each in ("AED", "AED", "USD"))
+    file = SimpleUploadedFile(
+        "open.csv", f"Invoice Number,Currency,Balance\n{listed.invoice_number},AED,1000\n".encode()
+    )
+    said = {"file": file, "as_of": own.account.today().isoformat(), "is_complete": "on"}
+    own.logged_in(Role.AGENT).post(page("invoices_openitemslist", "add"), said)
+    stored = OpenItemsList.objects.latest("created_at")
+    assert stored.complete == ["AED"]
+    closed = stored.differences.filter(kind="closed_there")
+    assert missing.invoice_number in closed.values_list("invoice_number", flat=True)
+    assert not closed.exclude(currency="AED").exists()
+
+
 def test_a_mistaken_payment_is_voided_and_a_second_correction_asks_once_more(own: World) -> None:
     paid, other = (make.invoice(own.account, amount=1000, currency="AED") for _ in range(2))
     ledger.record_payment(own.account, paid.pk, make.STAFF, amount=Decimal(300), reference="FT-9")

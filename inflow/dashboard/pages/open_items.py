@@ -55,7 +55,9 @@ class ListForm(OwnAccountForm):
         label=_lazy("The list contains all open invoices"),
         required=False,
         initial=True,
-        help_text=_lazy("Only then can InFlow tell what is already paid in the books."),
+        help_text=_lazy(
+            "Only then can InFlow tell what is already paid in the books. This applies to the currencies in the list."
+        ),
     )
     currency = forms.ChoiceField(
         required=False, label=_lazy("Currency"), help_text=_lazy("For rows without a currency.")
@@ -152,7 +154,7 @@ class OpenItemsListAdmin(OwnRowsAdmin):
             actor(request),
             source=OpenItemsList.Source.UPLOAD,
             as_of=min(end, account.now()),
-            complete=comparing.used_currencies(account) if form.cleaned_data["is_complete"] else (),
+            complete=comparing.listed_currencies(account, items) if form.cleaned_data["is_complete"] else (),
             file_name=upload.name or "",
         )
         return HttpResponseRedirect(_differences_url(stored))

@@ -44,10 +44,13 @@ class _SettingFields(forms.Form):
         help_text=_lazy("Every day, in the account's time zone."),
     )
     is_complete = forms.BooleanField(
-        label=_lazy("It has all open invoices"),
+        label=_lazy("The list contains all open invoices"),
         required=False,
         initial=True,
-        help_text=_lazy("Only then can InFlow tell what is already paid in the books. JSON may say it itself."),
+        help_text=_lazy(
+            "Only then can InFlow tell what is already paid in the books. This applies to the currencies in the list,"
+            " or to those that JSON names in “complete”."
+        ),
     )
     currency = forms.ChoiceField(
         required=False,
