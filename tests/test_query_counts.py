@@ -56,6 +56,9 @@ def test_each_endpoint_takes_as_many_queries_as_written_down() -> None:
     api = caller(account)
     for _ in range(3):
         make.invoice(account)
+    for route in ROUTES:  # a merge, credit and payments, with which some routes take more queries
+        if str(route) in ("POST debtor-merges/<merge_id>/undo", "POST invoices/<invoice_id>/apply-credit"):
+            address(route, account)
     found = {}
     for route in ROUTES:
         if str(route) == "GET forecast":  # a rehearsal of the engine: as many as the messages it foretells take

@@ -1,4 +1,4 @@
-"""What messages about a debtor's invoices would ask for, added up once for all invoices that are mentioned together.
+"""Sums that messages about a debtor's invoices would ask for, added up once for all invoices mentioned together.
 
 A debtor may have thousands of open invoices, and each message adds up those that are overdue.
 """

@@ -21,7 +21,7 @@ class CheckedConnection(http.client.HTTPConnection):
         super().__init__(host, port)
         self.is_tls, self.default_port, self.wire_bytes = scheme == "https", PORTS[scheme], wire_bytes
         self._watch: Deadline | None = None
-        self._incoming: Incoming | None = None
+        self.incoming: Incoming | None = None
 
     def limit(self, watch: Deadline) -> None:
         """Limit all further operations on this connection by the watch."""
@@ -45,14 +45,14 @@ class CheckedConnection(http.client.HTTPConnection):
 
     def expect_response(self) -> Incoming:
         """Return the reader of the next response."""
-        self._incoming = Incoming(self.sock, self.wire_bytes)
-        return self._incoming
+        self.incoming = Incoming(self.sock, self.wire_bytes)
+        return self.incoming
 
     def response_class(self, sock: socket.socket, **how: Any) -> http.client.HTTPResponse:  # type: ignore[override]
         """Create the final response. http.client calls this."""
-        assert self._incoming is not None
-        self._incoming.skip_interim()
-        return http.client.HTTPResponse(self._incoming, **how)  # type: ignore[arg-type]
+        assert self.incoming is not None
+        self.incoming.skip_interim()
+        return http.client.HTTPResponse(self.incoming, **how)  # type: ignore[arg-type]
 
 
 def has_plain_length(response: http.client.HTTPResponse) -> bool:

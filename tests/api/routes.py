@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -95,26 +95,38 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
     if "INV-PAID" in str(route.body) and not Invoice.objects.filter(account=account, invoice_number="INV-PAID"):
         make.invoice(account, invoice_number="INV-PAID")
     if ids and not made_up:
-        subscription, _ = make.subscription(account, f"https://example.com/{uuid.uuid4()}")
-        invoice = make.invoice(account)
-        delivery = Delivery.objects.get(subscription=subscription)
-        loser = make.invoice(account, debtor_company="Merged LLC", debtor_email=f"{uuid.uuid4()}@example.com").debtor_id
-        known: dict[str, object] = {
-            "debtor_id": invoice.debtor_id,
-            "merge_id": merging.merge(account, loser, invoice.debtor_id, make.API).pk,
-            "invoice_id": invoice.pk,
-            "number": "A-1",
-            "webhook_id": subscription.pk,
-            "delivery_id": delivery.pk,
-            "escalation_id": make.escalation(invoice).pk,
-            "payment_id": lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(100)).pk,
-        }
-        if "note_id" in ids or route.path.endswith("apply-credit"):
-            values: dict[str, Any] = {"date": account.today(), "amount": Decimal(10), "currency": "AED"}
-            values |= {"number": f"CN-{uuid.uuid4()}", "debtor_id": invoice.debtor_id}
-            known["note_id"] = credit_notes.issue(account, make.API, **values).pk
-        ids = {name: known[name] for name in ids}
+        ids = _made(route, account, ids)
     path = route.path + ("?number=INV-2026-001" if str(route) == "PUT invoices" else "")
     for name, value in ids.items():
         path = path.replace(f"<{name}>", str(value))
     return path
+
+
+def _made(route: Route, account: Account, names: Iterable[str]) -> dict[str, object]:
+    """The ids of these names, of things that are made here."""
+    subscription, _ = make.subscription(account, f"https://example.com/{uuid.uuid4()}")
+    invoice = make.invoice(account)
+
+    def merge() -> object:
+        other = make.invoice(account, debtor_company="Merged LLC", debtor_email=f"{uuid.uuid4()}@example.com")
+        return merging.merge(account, other.debtor_id, invoice.debtor_id, make.API).pk
+
+    def note() -> object:
+        values: dict[str, Any] = {"date": account.today(), "amount": Decimal(10), "currency": "AED"}
+        values |= {"number": f"CN-{uuid.uuid4()}", "debtor_id": invoice.debtor_id}
+        return credit_notes.issue(account, make.API, **values).pk
+
+    if route.path.endswith("apply-credit"):
+        note()
+    makers: dict[str, Callable[[], object]] = {
+        "debtor_id": lambda: invoice.debtor_id,
+        "merge_id": merge,
+        "invoice_id": lambda: invoice.pk,
+        "number": lambda: "A-1",
+        "webhook_id": lambda: subscription.pk,
+        "delivery_id": lambda: Delivery.objects.get(subscription=subscription).pk,
+        "escalation_id": lambda: make.escalation(invoice).pk,
+        "payment_id": lambda: lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(100)).pk,
+        "note_id": note,
+    }
+    return {name: makers[name]() for name in names}

@@ -170,7 +170,7 @@ def test_why_not() -> None:
         owing(account, invoice_number=str(number), due_date=dt.date(2026, 4, due), debtor_email=email, amount=900)
     disputed, held, _, out = Invoice.objects.order_by("invoice_number")
     lifecycle.change(account, disputed.pk, make.API, status="disputed")
-    lifecycle.change(account, held.pk, make.API, status="on_hold", hold_until=dt.date(2026, 12, 1))
+    lifecycle.change(account, held.pk, make.API, status="on_hold", hold_until=dt.date(2026, 9, 1))
     debtors.opt_out(account, out.debtor_id, make.STAFF)
     reasons = {(entry.invoice_number, entry.reason) for entry in foreseen(account, 5)}
     assert reasons == {("0", "dispute"), ("1", "hold"), ("2", "no_contact"), ("3", "opted_out")}

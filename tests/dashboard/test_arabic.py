@@ -45,6 +45,7 @@ NAMES = (
     "Twin of Falcon",
     "InFlow",
     "Books",
+    "the https header Authorization: Bearer, and complete in JSON",
     "Sara Haddad, sara@example.com",
 )
 

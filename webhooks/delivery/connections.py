@@ -77,14 +77,14 @@ class Connection(CheckedConnection):
     @property
     def may_retry(self) -> bool:
         """Return True if a reused connection broke, possibly before the endpoint received the request."""
-        return self.is_reused and not (self._incoming and self._incoming.has_interim)
+        return self.is_reused and not (self.incoming and self.incoming.has_interim)
 
     def is_reusable(self, response: http.client.HTTPResponse) -> bool:
         """Return True if the connection contained only this response, and all of it was read.
 
         Anything else on it would be taken for the response to the next request.
         """
-        incoming = self._incoming
+        incoming = self.incoming
         assert incoming is not None
         return (
             response.isclosed()
@@ -97,7 +97,7 @@ class Connection(CheckedConnection):
 
     def is_quiet(self) -> bool:
         """Return True if the endpoint has neither closed the connection nor sent anything."""
-        return self._incoming is not None and not self._incoming.has_begun()
+        return self.incoming is not None and not self.incoming.has_begun()
 
 
 class Idle:

@@ -219,7 +219,7 @@ def test_a_payment_is_linked_to_one_line(account: Account) -> None:
     payment = ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(10), paid_at=account.today())
     found = matched(account, table([(20, "a", "10.00"), (20, "b", "10.00")]))
     posting.link(account, found[0].pk, payment.pk, make.STAFF)
-    with pytest.raises(Refused, match="another line"):
+    with pytest.raises(Refused, match="another bank line"):
         posting.link(account, found[1].pk, payment.pk, make.STAFF)
 
 
