@@ -16,8 +16,8 @@ run: .venv/.run ## start everything on this machine; set PORT and INFLOW_DATA to
 test: .venv/.dev tests/browser/node_modules ## select tests with ARGS="tests/api -k keys"
 	$(V)/pytest $(ARGS)
 
-test-slow: .venv/.dev tests/browser/node_modules ## run the tests with browsers, whole servers and random cases
-	$(V)/pytest -m "(browser or faults or properties) and not nightly" $(ARGS)
+test-slow: .venv/.dev tests/browser/node_modules ## run the tests with browsers, whole servers, every page and random cases
+	$(V)/pytest -m "(browser or faults or pages or properties) and not nightly" $(ARGS)
 
 nightly: .venv/.dev tests/browser/node_modules ## run all tests, including those that take minutes
 	HISTORIES=$${HISTORIES:-60} $(V)/pytest -m "nightly or not nightly" $(ARGS)

@@ -79,13 +79,15 @@ from pytest_django.plugin import blocking_manager_key
 from inflow.restores import highwater, stores
 
 # Slow tests. `make test-slow` runs them, and the tests that are marked `properties`.
-SLOW_FOLDERS = {"browser": "browser", "faults": "faults", "restores": "faults"}
-# Files whose tests kill workers or start a process for each file that they read.
+SLOW_FOLDERS = {"browser": "browser", "faults": "faults", "restores": "faults", "upgrades": "faults"}
+# Files whose tests kill workers or start a process for each file that they read, or request every page.
 SLOW_FILES = {
-    "tests/communications/test_faults.py",
-    "tests/invoices/test_import_exports.py",
-    "tests/invoices/test_import_hostile.py",
-    "tests/invoices/bank/test_reading.py",
+    "tests/communications/test_faults.py": "faults",
+    "tests/invoices/test_import_exports.py": "faults",
+    "tests/invoices/test_import_hostile.py": "faults",
+    "tests/invoices/bank/test_reading.py": "faults",
+    "tests/dashboard/test_arabic.py": "pages",
+    "tests/dashboard/test_query_strings.py": "pages",
 }
 _ROOT = Path(__file__).parent.parent
 
@@ -99,9 +101,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _slow_marker(item: pytest.Item) -> str:
-    if item.path.relative_to(_ROOT).as_posix() in SLOW_FILES:
-        return "faults"
-    return SLOW_FOLDERS.get(item.path.parent.name, "")
+    name = item.path.relative_to(_ROOT).as_posix()
+    return SLOW_FILES.get(name) or SLOW_FOLDERS.get(item.path.parent.name, "")
 
 
 def pytest_collection_finish() -> None:

@@ -109,6 +109,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(trying_out: None, t
     assert not Account.objects.exists()
 
 
+@pytest.mark.faults
 def test_the_credentials_open_the_dashboard_and_the_api_and_are_for_their_owner_only(
     seeded: dict[str, str], tmp_path: Path
 ) -> None:

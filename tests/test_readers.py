@@ -37,6 +37,7 @@ def steps(read: Read, text: str) -> int:
     return count
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize("name", READERS)
 def test_twice_the_text_takes_at_most_twice_the_steps(name: str) -> None:
     for word in FEW:

@@ -676,6 +676,7 @@ def orphan() -> None:
     Copy.objects.filter(status="sending").update(claimed_at=long_ago)
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_in_its_second_copy_leaves_each_sent_once_or_unknown(start_mail: StartMail) -> None:
     row = due(None, SECOND, THIRD)
@@ -708,6 +709,7 @@ sender.send_due()
     assert make.events_of(row.account).count("communication.sent") == 1
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.nightly)])
 def test_a_worker_killed_at_any_line_never_sends_a_copy_twice(start_mail: StartMail, every: int) -> None:

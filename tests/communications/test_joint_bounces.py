@@ -170,6 +170,7 @@ def test_a_refusal_by_the_mail_server_keeps_them_together(
     assert len(set(waiting.values_list("scheduled_for", flat=True))) == 1
 
 
+@pytest.mark.properties
 def test_six_identical_runs_come_out_the_same() -> None:
     runs = []
     for _ in range(6):

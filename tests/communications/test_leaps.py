@@ -131,6 +131,7 @@ def test_only_a_test_accounts_clock_is_shown(db: None) -> None:
     is_problem(api.post("test/clock", MOVE), 403, "live_account")
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("after", [1, 4, 9, 14, 22, 31])
 def test_a_worker_that_is_killed_is_followed_by_one_that_goes_on_and_sends_nothing_twice(
     account: Account, after: int, monkeypatch: pytest.MonkeyPatch

@@ -165,6 +165,7 @@ LINKS = ("https://f.example/p", "falcon.ae", "www.falcon", "wa.me/97150", "pay@f
 PHONES = ("+971501234567", "050 123 4567", "04-2345678", "800 12345", "٠٥٠١٢٣٤٥٦٧", "+966 50 123 4567")
 
 
+@pytest.mark.properties
 def test_six_thousand_messages_are_read_right() -> None:
     chance, plain = random.Random(20260301), TEXT.split()  # noqa: S311  (nothing is secret here)
     for number in range(6_000):

@@ -330,10 +330,12 @@ def look(*arguments: str, **settings: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.faults
 def test_without_the_extra_inflow_runs_and_has_no_such_address() -> None:
     assert look("without").strip() == "[]"
 
 
+@pytest.mark.faults
 def test_with_it_there_are_the_providers_addresses_and_never_without_a_secret() -> None:
     given = {"MAIL_PROVIDER": "postmark", "MAIL_PROVIDER_SECRET": "inflow:12345678901234567890"}
     assert "'postmark_tracking_webhook', 'postmark_inbound_webhook'" in look(**given)

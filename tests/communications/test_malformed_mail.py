@@ -112,6 +112,7 @@ def raw(to: str, name: str) -> str:
     return "\r\n".join(filter(None, headers)) + "\r\n\r\n" + odd.get("body", "paid")
 
 
+@pytest.mark.properties
 def test_a_malformed_raw_mail_is_stored_once(to: str) -> None:
     for count, name in enumerate(RAW, start=1):
         event = {**reply("", to=to), "RawEmail": raw(to, name)}
@@ -122,6 +123,7 @@ def test_a_malformed_raw_mail_is_stored_once(to: str) -> None:
     assert Debtor.objects.get().answered_at is not None
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize("name", JSON)
 def test_a_mail_in_malformed_json_is_stored_once(to: str, name: str) -> None:
     event = {**reply("paid", to=to), **JSON[name]}

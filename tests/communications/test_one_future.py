@@ -212,6 +212,7 @@ def test_a_message_that_is_sent_moves_the_others_of_its_debtor() -> None:
     agree(account)
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize("times", [2, pytest.param(6, marks=pytest.mark.nightly)])
 def test_the_same_story_gives_the_same_messages_whatever_the_ids_and_each_equals_its_forecast(times: int) -> None:
     told = []

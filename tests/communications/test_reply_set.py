@@ -51,6 +51,7 @@ def test_the_set_is_large_and_holds_every_kind() -> None:
     assert len({row[3] for row in ROWS}) == len(ROWS)
 
 
+@pytest.mark.properties
 def test_nobody_is_opted_out_by_mistake_and_few_requests_are_missed(readings: Readings) -> None:
     automatic = [label for label, what, *_ in readings if what == "stop"]
     assert set(automatic) == {"stop"}

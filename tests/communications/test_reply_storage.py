@@ -77,6 +77,7 @@ def test_an_ordinal_is_read(gateway: Gateway, sent: Communication, text: str, wh
     assert debtor_of(sent).answered_at == reply.received_at
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize(
     "text",
     [

@@ -265,6 +265,7 @@ def test_a_policy_switched_on_over_many_old_invoices_floods_nobody(count: int) -
     assert rows.count() == count
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize("days", [1, 3, 30])
 def test_a_clock_that_stood_still_writes_once_to_each_debtor_and_every_ladder_goes_on(days: int) -> None:
     account = account_at("2026-01-15 08:00")
@@ -304,6 +305,7 @@ def lengths() -> list[tuple[str, int, int]]:
     return [(kind, day, days) for kind in ("on_hold", "disputed") for day in (0, 6, 22) for days in (1, 9, 64)]
 
 
+@pytest.mark.properties
 def test_a_dispute_or_a_hold_of_any_length_on_any_day_ends_in_order_and_in_one_message() -> None:
     account = account_at("2026-01-28 08:00")
     due = dt.date(2026, 2, 1)

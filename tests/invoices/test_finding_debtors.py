@@ -40,6 +40,7 @@ def shape(wanted: list[Wanted], found: finding.Found) -> list[object]:
     ]
 
 
+@pytest.mark.properties
 @pytest.mark.django_db
 def test_many_at_once_find_what_one_after_the_other_finds() -> None:
     for seed in range(40):

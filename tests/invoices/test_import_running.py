@@ -54,6 +54,7 @@ def finished(file: Import) -> Import:
     return file
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_an_import_whose_worker_is_killed_goes_on_after_its_last_chunk_and_does_nothing_twice() -> None:
     account = make.account()

@@ -35,6 +35,7 @@ def send(account: Account, step: int, **more: Any) -> None:
         lifecycle.upsert(account, new, [*VERSIONS[step], *more], make.API, source_updated_at=at)
 
 
+@pytest.mark.properties
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
 def test_in_any_order_the_newest_values_stay(db: None, order: tuple[int, ...]) -> None:
     account = make.account()

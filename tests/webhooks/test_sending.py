@@ -296,6 +296,7 @@ def test_an_endpoint_that_is_being_claimed_is_left_to_its_claimant() -> None:
     assert len(claim(account)) == 2
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_of_a_thousand_due_rows_two_workers_send_none_twice() -> None:
     account = make.account(plan="enterprise")
@@ -344,6 +345,7 @@ def test_at_most_two_requests_are_in_flight_at_an_endpoint() -> None:
     assert set(most.values()) == {2}
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_an_endpoint_that_hangs_with_500_due_does_not_delay_another_with_10() -> None:
     hanging, good = make.account("Hanging LLC"), make.account("Good LLC")
@@ -425,6 +427,7 @@ def test_all_endpoints_fail_together_and_come_back_spread() -> None:
     assert max(by_six_seconds.values()) <= 80  # of 40 on average
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_is_told_to_end_finishes_its_sends_and_gives_back_the_rest() -> None:
     account = make.account()
@@ -442,6 +445,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_sends_and_gives_back_the_rest
     assert pending.count() == 200 - len(sent)
 
 
+@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_whose_database_connections_broke_takes_new_ones() -> None:
     account = make.account()
