@@ -25,6 +25,8 @@ from inflow.canonical import SHOWN, canonical
 MAX_DIGITS = 15
 # A character that can be seen. Python, JSON Schema and others differ in which of the excluded ones are \s.
 SEEN = r"[^\s\x00-\x1f\x85\ufeff]"
+# Choices that a refusal lists.
+_FEW_CHOICES = 12
 _EXACT = decimal.Context(prec=2 * MAX_DIGITS)
 _NUMBER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?")
 # What is beyond these years is a slip, and far beyond them a calculation overflows.
@@ -169,7 +171,15 @@ class CodeField(TextField):
 
 
 class ChoiceField(serializers.ChoiceField):
-    """One of the named strings."""
+    """One of the named strings. A refusal lists them if they are few."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        if len(self.choices) <= _FEW_CHOICES:
+            message = _lazy('"{input}" is not a valid choice. Use one of: {choices}.')
+            self.error_messages["invalid_choice"] = format_lazy(
+                message, input="{input}", choices=", ".join(map(str, self.choices))
+            )
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if type(data) is str and data in self.choice_strings_to_values:

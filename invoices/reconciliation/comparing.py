@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models.functions import Least
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
@@ -48,7 +49,10 @@ class Found(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """The compared values of an invoice here."""
+    """The compared values of an invoice here.
+
+    `registered_at` is in the account's time. `updated_at` is the system's, and None if the account has its own clock.
+    """
 
     pk: uuid.UUID
     invoice_number: str
@@ -56,8 +60,8 @@ class _Row(NamedTuple):
     balance: Decimal
     covered: Decimal
     due_date: dt.date
-    created_at: dt.datetime
-    updated_at: dt.datetime
+    registered_at: dt.datetime
+    updated_at: dt.datetime | None
     is_open: bool
 
 
@@ -77,7 +81,10 @@ def compare(
         closed = (
             row
             for row in here.values()
-            if row.is_open and row.currency in complete and row.created_at <= as_of and row.invoice_number not in listed
+            if row.is_open
+            and row.currency in complete
+            and row.registered_at <= as_of
+            and row.invoice_number not in listed
         )
         found += (
             _difference(DifferenceKind.CLOSED_THERE, row, as_of, balance_there=Decimal(0))
@@ -161,7 +168,7 @@ def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Ite
             due_date_there=item.due_date,
         )
         return
-    if as_of and row.created_at > as_of:
+    if as_of and row.registered_at > as_of:
         return
     if row.currency != item.currency:
         yield _difference(DifferenceKind.OTHER_CURRENCY, row, as_of, item.balance, item.due_date, item.currency)
@@ -191,7 +198,7 @@ def _difference(
         balance_there=balance_there,
         due_date_here=row.due_date if due_date_there else None,
         due_date_there=due_date_there,
-        changed_since=bool(as_of and row.updated_at > as_of),
+        changed_since=bool(as_of and row.updated_at and row.updated_at > as_of),
     )
 
 
@@ -223,7 +230,7 @@ ORDER BY place
 
 def _open(account: Account) -> dict[str, _Row]:
     """Return the account's open invoices by number."""
-    return _rows(_open_invoices(account))
+    return _rows(account, _open_invoices(account))
 
 
 def _open_invoices(account: Account) -> InvoiceQuerySet:
@@ -236,16 +243,26 @@ def _others(account: Account, numbers: Iterable[str]) -> dict[str, _Row]:
     rest = sorted(numbers)
     for start in range(0, len(rest), _CHUNK):
         chunk = rest[start : start + _CHUNK]
-        found |= _rows(Invoice.objects.for_account(account).filter(invoice_number__in=chunk, cancelled_at=None))
+        found |= _rows(
+            account, Invoice.objects.for_account(account).filter(invoice_number__in=chunk, cancelled_at=None)
+        )
     return found
 
 
-def _rows(invoices: InvoiceQuerySet) -> dict[str, _Row]:
+def _rows(account: Account, invoices: InvoiceQuerySet) -> dict[str, _Row]:
     columns = ("pk", "invoice_number", "currency", "amount", "amount_paid", "amount_credited", "due_date")
-    rows = invoices.order_by().values_list(*columns, "created_at", "updated_at", "status")
+    rows = invoices.order_by().values_list(*columns, Least("created_at", "entered_at"), "updated_at", "status")
     return {
         number: _Row(
-            pk, number, currency, amount - paid - credited, paid + credited, due, created, updated, status in OPEN
+            pk,
+            number,
+            currency,
+            balance=amount - paid - credited,
+            covered=paid + credited,
+            due_date=due,
+            registered_at=registered,
+            updated_at=None if account.clock else updated,
+            is_open=status in OPEN,
         )
-        for pk, number, currency, amount, paid, credited, due, created, updated, status in rows.iterator(_CHUNK)
+        for pk, number, currency, amount, paid, credited, due, registered, updated, status in rows.iterator(_CHUNK)
     }

@@ -53,6 +53,21 @@ def test_what_is_closed_in_the_books_is_paid_here(account: Account, invoice: Inv
     assert (difference.status, difference.handled_by) == ("mended", make.STAFF.name)
 
 
+def test_a_test_account_compares_by_its_own_clock() -> None:
+    account = make.account(is_test=True)
+    account.clock = dt.datetime(2026, 2, 1, 6, tzinfo=dt.UTC)
+    account.save(update_fields=["clock"])
+    before = make.invoice(account, amount=1000, currency="AED")
+    account.clock = dt.datetime(2026, 2, 2, 6, tzinfo=dt.UTC)
+    account.save(update_fields=["clock"])
+    make.invoice(account, amount=1000, currency="AED")
+    as_of = dt.datetime(2026, 2, 1, 12, tzinfo=dt.UTC)
+    _, found = comparing.record(account, [], make.STAFF, source="api", as_of=as_of, complete=["AED"])
+    assert [(each.kind, each.invoice_number, each.changed_since) for each in found] == [
+        ("closed_there", before.invoice_number, False)
+    ]
+
+
 def test_a_lower_balance_in_the_books_is_a_payment_of_the_rest(account: Account, invoice: Invoice) -> None:
     difference = compare(account, item(invoice, 400))
     assert correcting.correct(account, difference.pk, make.STAFF).balance == 400
