@@ -1,15 +1,13 @@
 """Downloads from URLs that users supply: checked addresses, limits on time and size, no redirects, no compression."""
 
 import http.client
-import socket
-import ssl
 import time
 from urllib.parse import urlsplit
 
 from inflow.egress import targets
 from inflow.egress.connections import PORTS, CheckedConnection, has_plain_length
 from inflow.egress.dialling import Deadline
-from inflow.egress.errors import DownloadFailed, ForbiddenTarget, ResponseTooLarge
+from inflow.egress.errors import DownloadFailed, ResponseTooLarge, reason_of
 
 TOTAL_S = 60.0
 _HEADERS_BYTES = 64 * 1024
@@ -69,18 +67,8 @@ def _read(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
 
 def _reason_of(failure: Exception) -> str:
     match failure:
-        case ForbiddenTarget():
-            return "forbidden_target"
-        case TimeoutError():
-            return "timeout"
-        case ssl.SSLError():
-            return "tls"
-        case socket.gaierror():
-            return "lookup"
         case ResponseTooLarge():
             return "too_large"
         case http.client.IncompleteRead():
             return "cut_off"
-        case OSError():
-            return "connection"
-    return "protocol"
+    return reason_of(failure)

@@ -1,6 +1,8 @@
 """Exceptions of outgoing connections."""
 
 import http.client
+import socket
+import ssl
 
 
 class ForbiddenTarget(ValueError):
@@ -17,3 +19,19 @@ class DownloadFailed(Exception):
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
         self.reason, self.status = reason, status
+
+
+def reason_of(failure: Exception) -> str:
+    """Return the short name of the reason why a request failed."""
+    match failure:
+        case ForbiddenTarget():
+            return "forbidden_target"
+        case TimeoutError():
+            return "timeout"
+        case ssl.SSLError():
+            return "tls"
+        case socket.gaierror():
+            return "lookup"
+        case OSError():
+            return "connection"
+    return "protocol"

@@ -5,8 +5,6 @@ sockets in one place. See docs/decisions/0004.
 """
 
 import http.client
-import socket
-import ssl
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -14,7 +12,7 @@ from urllib.parse import urlsplit
 from inflow.egress import targets
 from inflow.egress.connections import PORTS
 from inflow.egress.dialling import Deadline
-from inflow.egress.errors import ForbiddenTarget, ResponseTooLarge
+from inflow.egress.errors import ResponseTooLarge, reason_of
 from webhooks.delivery.connections import Connection, Idle, Key
 from webhooks.errors import StaleConnection
 
@@ -60,7 +58,7 @@ def post(
         read = _read(response)
         is_reusable = connection.is_reusable(response)
     except (OSError, ValueError, http.client.HTTPException) as failure:
-        error = _name_of(failure)
+        error = reason_of(failure)
     finally:
         watch.cancel()
         if is_reusable and connection is not None:
@@ -99,21 +97,6 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         return cut.partial
     except ResponseTooLarge:
         return b""
-
-
-def _name_of(failure: Exception) -> str:
-    match failure:
-        case ForbiddenTarget():
-            return "forbidden_target"
-        case TimeoutError():
-            return "timeout"
-        case ssl.SSLError():
-            return "tls"
-        case socket.gaierror():
-            return "lookup"
-        case OSError():
-            return "connection"
-    return "protocol"
 
 
 _idle = Idle()
