@@ -8,12 +8,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Create reminder policies first: invoices refer to them."""
 
-    # The first and the last: a database that stopped between them has one of the two, a new one both or neither.
-    replaces = [
-        ("communications", "0001_initial"),
-        ("communications", "0021_plainer_labels"),
-    ]
-
     initial = True
 
     dependencies = [
@@ -42,7 +36,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('policy', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='communications.reminderpolicy')),
                 ('offset_days', models.SmallIntegerField(verbose_name='days from the due date')),
-                ('kind', models.CharField(choices=[('reminder', 'Reminder'), ('follow_up', 'Follow-up'), ('final_notice', 'Final notice'), ('none', 'No message')], max_length=20)),
+                ('kind', models.CharField(choices=[('reminder', 'Reminder'), ('follow_up', 'Follow-up'), ('final_notice', 'Final notice'), ('call', 'Call'), ('none', 'No message')], max_length=20)),
                 ('tone', models.CharField(choices=[('friendly', 'Friendly'), ('neutral', 'Neutral'), ('firm', 'Firm')], default='neutral', max_length=10)),
                 ('channels', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('email', 'Email'), ('sms', 'SMS'), ('whatsapp', 'WhatsApp')], max_length=10), default=communications.models.every_medium, size=None)),
                 ('escalates_to', models.PositiveSmallIntegerField(blank=True, choices=[(1, 'Level 1'), (2, 'Level 2')], null=True)),

@@ -15,28 +15,6 @@ FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ("communications", "0002_called_messages"),
-        ("communications", "0003_ladders"),
-        ("communications", "0004_existing_invoices_stand_on_the_ladder"),
-        ("communications", "0005_templates_and_sender_profile"),
-        ("communications", "0006_gateways_and_replies"),
-        ("communications", "0007_answers_and_consent"),
-        ("communications", "0008_brakes"),
-        ("communications", "0009_whatsapp_consent"),
-        ("communications", "0010_email_by_a_provider"),
-        ("communications", "0011_besides_the_ladder"),
-        ("communications", "0012_ladders_have_a_revision"),
-        ("communications", "0013_rescheduling"),
-        ("communications", "0014_messages_ask_net_of_credit"),
-        ("communications", "0015_addresses_in_one_spelling"),
-        ("communications", "0016_refusals_have_classes"),
-        ("communications", "0017_replies_are_stored_before_they_are_read"),
-        ("communications", "0018_long_work"),
-        ("communications", "0019_a_test_clock_advances_in_turns"),
-        ("communications", "0020_schedules_have_no_revision"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -8,7 +8,8 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_squashed_0010_session_keys_are_hashed"),
         ("communications", "0007_policy_rules_calls_and_statements"),
-        ("invoices", "0034_orders_of_invoices"),
+        # The last of the invoices' migrations: an upgrade that was interrupted before it continues with all of these.
+        ("invoices", "0037_open_items_by_schedule"),
     ]
 
     operations = [

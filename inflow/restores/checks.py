@@ -7,39 +7,39 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
-# The last migration of each app in 0.1. Where all of them are applied, Django takes the squashed ones as applied. Where
-# only some are, it could neither use the squashed ones nor continue with the earlier ones, which are gone.
-LAST = {
-    "accounts": "0010_session_keys_are_hashed",
-    "communications": "0021_plainer_labels",
-    "dashboard": "0002_parts_of_workbooks",
-    "invoices": "0023_plainer_labels",
-    "restores": "0002_marks_of_the_clock",
-    "webhooks": "0007_secrets_of_the_last_day",
+# The first migration of each app in 0.2.0. The migrations that it replaced are gone, so a database without it cannot be
+# upgraded by this version.
+FIRST = {
+    "accounts": "0001_squashed_0010_session_keys_are_hashed",
+    "communications": "0001_squashed_0021_policies",
+    "dashboard": "0001_squashed_0002_parts_of_workbooks",
+    "invoices": "0001_squashed_0023_plainer_labels",
+    "restores": "0001_squashed_0002_marks_of_the_clock",
+    "webhooks": "0001_squashed_0007_secrets_of_the_last_day",
 }
-_UNFINISHED = """
+_EARLIER = """
 SELECT app FROM django_migrations WHERE app = ANY(%s)
-GROUP BY app HAVING NOT bool_or(name = ANY(%s) OR name LIKE '%%\\_squashed\\_%%') ORDER BY app
+GROUP BY app HAVING NOT bool_or(name = ANY(%s)) ORDER BY app
 """
 
 
 @register(Tags.database)
-def database_has_all_of_0_1(
+def database_is_of_0_2_or_later(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Return an error if the database stopped before the end of 0.1: this version has the migrations no longer."""
+    """Return an error if the database is of a version before 0.2.0."""
     found: list[CheckMessage] = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT to_regclass('django_migrations')")
             if cursor.fetchone() == (None,):
                 continue
-            cursor.execute(_UNFINISHED, [list(LAST), list(LAST.values())])
+            cursor.execute(_EARLIER, [list(FIRST), list(FIRST.values())])
             if apps := ", ".join(app for (app,) in cursor.fetchall()):
                 found.append(
                     Error(
-                        f"This database stopped half-way through the migrations of 0.1 ({apps}).",
-                        hint="Run `migrate` of InFlow 0.1.0 first, then that of this version (see UPGRADING.md).",
+                        f"This database was made by a version before 0.2.0 ({apps}).",
+                        hint="Run `migrate` of InFlow 0.2.0 first, then that of this version (see UPGRADING.md).",
                         id="inflow.E001",
                     )
                 )

@@ -48,32 +48,6 @@ STATISTICS = "CREATE STATISTICS invoice_status_and_due_date (mcv) ON status, due
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ("invoices", "0001_initial"),
-        ("invoices", "0002_append_only"),
-        ("invoices", "0003_ladders"),
-        ("invoices", "0004_entered_at"),
-        ("invoices", "0005_debtors_have_a_page"),
-        ("invoices", "0006_calendars"),
-        ("invoices", "0007_indexes_that_are_read"),
-        ("invoices", "0008_imports"),
-        ("invoices", "0009_soundness_in_one_check"),
-        ("invoices", "0010_the_first_debtor_of_an_address"),
-        ("invoices", "0011_timeline_parameters"),
-        ("invoices", "0012_receipts_and_allocations"),
-        ("invoices", "0013_next_check_at"),
-        ("invoices", "0014_unapplied_credit"),
-        ("invoices", "0015_columns_of_imports"),
-        ("invoices", "0016_parties_and_contacts"),
-        ("invoices", "0017_unread_replies"),
-        ("invoices", "0018_credit_used_resolution"),
-        ("invoices", "0019_days_that_have_not_come"),
-        ("invoices", "0020_numbers_in_one_spelling"),
-        ("invoices", "0021_constraints_with_names"),
-        ("invoices", "0022_constraints_are_valid"),
-        ("invoices", "0023_plainer_labels"),
-    ]
-
     initial = True
 
     dependencies = [

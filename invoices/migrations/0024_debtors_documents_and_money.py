@@ -24,7 +24,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
-        ('communications', '0003_addresses'),
         ('invoices', '0001_squashed_0023_plainer_labels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -9,7 +9,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0001_squashed_0010_session_keys_are_hashed"),
-        ("communications", "0003_addresses"),
         ("invoices", "0033_contacts_by_address"),
     ]
 

@@ -21,12 +21,6 @@ DEFAULT_VACUUM = "ALTER TABLE webhooks_delivery RESET (autovacuum_vacuum_scale_f
 
 class Migration(migrations.Migration):
 
-    # The first and the last: a database that stopped between them has one of the two, a new one both or neither.
-    replaces = [
-        ("webhooks", "0001_initial"),
-        ("webhooks", "0007_secrets_of_the_last_day"),
-    ]
-
     initial = True
 
     dependencies = [

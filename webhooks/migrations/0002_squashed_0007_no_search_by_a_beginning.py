@@ -10,14 +10,6 @@ INDEXES = {
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ("webhooks", "0002_lanes"),
-        ("webhooks", "0003_what_went_out_stays_as_it_went"),
-        ("webhooks", "0004_one_index_for_events_of_an_account"),
-        ("webhooks", "0005_no_search_by_a_beginning"),
-        ("webhooks", "0006_events_kept_from_a_number"),
-    ]
-
     dependencies = [("webhooks", "0001_squashed_0007_secrets_of_the_last_day")]
 
     operations = [

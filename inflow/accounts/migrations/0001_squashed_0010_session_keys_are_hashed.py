@@ -19,19 +19,6 @@ FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ("accounts", "0001_initial"),
-        ("accounts", "0002_append_only"),
-        ("accounts", "0003_called_people"),
-        ("accounts", "0004_an_account_may_have_its_own_clock"),
-        ("accounts", "0005_emirates"),
-        ("accounts", "0006_the_dashboards_language"),
-        ("accounts", "0007_people_log_in_in_two_steps"),
-        ("accounts", "0008_a_scope_that_acts_towards_debtors"),
-        ("accounts", "0009_people_are_invited"),
-        ("accounts", "0010_session_keys_are_hashed"),
-    ]
-
     initial = True
 
     dependencies = [

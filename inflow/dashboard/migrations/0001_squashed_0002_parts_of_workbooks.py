@@ -7,11 +7,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ("dashboard", "0001_long_exports"),
-        ("dashboard", "0002_parts_of_workbooks"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -10,11 +10,6 @@ def make_installation(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ("restores", "0001_the_installation_and_its_marks"),
-        ("restores", "0002_marks_of_the_clock"),
-    ]
-
     initial = True
 
     dependencies = [
