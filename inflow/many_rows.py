@@ -18,12 +18,17 @@ Statement = tuple[str, list[Any]]
 
 
 def insert(model: type[Model], fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Statement | None:
-    """Return the statement that inserts rows of these values, with its parameters, or None if it can't."""
-    if (found := _columns(fields, rows)) is None:
+    """Return the statement that inserts rows of these values, with its parameters, or None if it can't.
+
+    A column in which all rows have the database's default is left out.
+    """
+    columns = zip(fields, zip(*rows, strict=True), strict=True)
+    given = [column for column in columns if not all(isinstance(value, DatabaseDefault) for value in column[1])]
+    if (found := _written(given, len(rows))) is None:
         return None
-    columns = ", ".join(f'"{field.column}"' for field in fields)
+    names = ", ".join(f'"{field.column}"' for field, _values in given)
     expressions, source, values = found
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) SELECT {", ".join(expressions)} FROM {source}', values  # noqa: S608
+    return f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {", ".join(expressions)} FROM {source}', values  # noqa: S608
 
 
 def update(model: type[Model], fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Statement | None:
@@ -31,7 +36,7 @@ def update(model: type[Model], fields: Sequence[Any], rows: Sequence[Sequence[An
 
     The first field is the primary key.
     """
-    if (found := _columns(fields, rows)) is None:
+    if (found := _written([*zip(fields, zip(*rows, strict=True), strict=True)], len(rows))) is None:
         return None
     table, (key, *expressions), source, values = model._meta.db_table, *found
     pairs = zip(fields[1:], expressions, strict=True)
@@ -39,18 +44,18 @@ def update(model: type[Model], fields: Sequence[Any], rows: Sequence[Sequence[An
     return f'UPDATE "{table}" SET {changes} FROM {source} WHERE "{table}"."{fields[0].column}" = {key}', values  # noqa: S608
 
 
-def _columns(fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> tuple[list[str], str, list[Any]] | None:
+def _written(columns: Sequence[tuple[Any, Sequence[Any]]], count: int) -> tuple[list[str], str, list[Any]] | None:
     """Return the expression of each column, what they are selected from, and the parameters of both.
 
-    Return None if there are few rows, a value is the database's default, or arrays differ: PostgreSQL has no arrays of
-    arrays of different lengths.
+    `columns` are fields with their values in `count` rows. Return None if there are few rows, some values are the
+    database's default, or arrays differ: PostgreSQL has no arrays of arrays of different lengths.
     """
-    if len(rows) < LEAST or any(isinstance(value, DatabaseDefault) for row in rows for value in row):
+    if count < LEAST or any(isinstance(value, DatabaseDefault) for _field, column in columns for value in column):
         return None
     database = connections[DEFAULT_DB_ALIAS]
     expressions, names, sources = list[str](), list[str](), list[str]()
     constants, arrays = list[Any](), list[Any]()
-    for place, (field, column) in enumerate(zip(fields, zip(*rows, strict=True), strict=True)):
+    for place, (field, column) in enumerate(columns):
         kind = re.sub(r"\(.*?\)", "", field.db_type(database))  # without its length, which would cut text off
         if place and all(value == column[0] for value in column):
             expressions.append(f"%s::{kind}")

@@ -253,6 +253,19 @@ def test_many_rows_are_written_with_the_values_of_each(tags: list[list[str]]) ->
     assert [each.as_stored() for each in map(make.again, rows)] == [each.as_stored() for each in rows]
 
 
+def test_many_rows_leave_out_columns_with_the_default_of_the_database() -> None:
+    account, batch = make.account(), Batch()
+    rows = [Debtor(account=account, name=f"Debtor {place}") for place in range(30)]
+    for row in rows:
+        batch.insert(row)
+    with CaptureQueriesContext(connection) as queries:
+        batch.flush()
+    assert "never_chase_reason" not in queries[0]["sql"]
+    stored = Debtor.objects.filter(account=account).order_by("id")
+    assert {(each.name, each.never_chase_reason) for each in stored} == {(row.name, "") for row in rows}
+    assert len({each.page_key for each in stored}) == 30
+
+
 def test_a_batch_that_is_refused_or_whose_transaction_fails_leaves_nothing() -> None:
     account = make.account()
     invoice = make.invoice(account)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
+from communications.models import Communication
 from communications.schedule import holding, ladder, limits, reading
 from inflow.accounts.models import Account
 from inflow.sql import Batch
@@ -33,8 +34,9 @@ def _facts_of_all(account: Account, invoices: Sequence[Invoice]) -> dict[uuid.UU
     rules, now = ladder.rules_of(account), account.now()
     read = reading.read_all(account, now, [(invoice.debtor, invoice) for invoice in invoices])
     contacts = limits.contacts_of_all({invoice.debtor_id for invoice in invoices}, now, rules)
-    found = {}
+    found, probes = {}, dict[tuple[int, str], Communication]()
     for invoice, each in zip(invoices, read, strict=True):
         given = holding.Given(each, contacts.get(invoice.debtor_id, []))
         found[invoice.pk] = holding.Facts(account, invoice.debtor, rules, invoice=invoice, given=given)
+        found[invoice.pk].probes = probes
     return found

@@ -1,5 +1,6 @@
 """Serializers and fields that refuse what DRF would mend: numbers as text, booleans as numbers, unknown keys."""
 
+import copy
 import datetime as dt
 import decimal
 import functools
@@ -7,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote_plus
 
 from django.http import QueryDict
@@ -60,6 +61,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     read_only_names: frozenset[str] = frozenset()
     blank_is_absent = False
+    _concerned: dict[str, Any] | None = None
 
     @classmethod
     def checked(cls, data: Any, **context: Any) -> dict[str, Any]:
@@ -69,18 +71,18 @@ class StrictSerializer(serializers.Serializer[Any]):
         return dict(serializer.validated_data)
 
     @property
-    def fields(self) -> BindingDict:
-        """Return the fields of the class, made once: DRF copies them for each instance."""
-        return _fields_of(type(self))
+    def fields(self) -> Any:
+        """Return the fields by name. Those of the class are made once: DRF copies them for each instance."""
+        return self._concerned or _fields_of(type(self))
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = sorted(data.keys() - self.fields.keys()) if isinstance(data, Mapping) else []
         faults = {name[:64]: [self._unknown(name)] for name in unknown}
         if self.blank_is_absent and isinstance(data, Mapping):
-            required = {name for name, field in self.fields.items() if field.required}
-            data = {name: value for name, value in data.items() if value not in ("", None) or name in required}
+            needed = _needed_of(type(self))
+            data = {name: value for name, value in data.items() if value not in ("", None) or name in needed}
         try:
-            values = super().to_internal_value(data)
+            values = super(StrictSerializer, self._for(data)).to_internal_value(data)
         except serializers.ValidationError as error:
             if not faults or not isinstance(error.detail, dict):
                 raise
@@ -89,6 +91,17 @@ class StrictSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(faults)
         return values
 
+    def _for(self, data: Any) -> Self:
+        """Return a copy without the fields that are absent in `data` and optional, for which DRF does nothing.
+
+        The copy may be used while another thread uses this serializer, as a part of another one.
+        """
+        if type(data) is not dict:  # the fields of a form may have values if they are absent
+            return self
+        concerned, needed = copy.copy(self), _needed_of(type(self))
+        concerned._concerned = {name: field for name, field in self.fields.items() if name in data or name in needed}
+        return concerned
+
     def _unknown(self, name: str) -> serializers.ErrorDetail:
         if name in self.read_only_names:
             return serializers.ErrorDetail(_("This field can't be changed."), "read_only")
@@ -96,12 +109,19 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 @functools.cache
-def _fields_of(serializer: type[StrictSerializer]) -> BindingDict:
+def _fields_of(serializer: type[StrictSerializer]) -> dict[str, Any]:
     owner = serializer()
     fields = BindingDict(owner)
     for name, field in owner.get_fields().items():
         fields[name] = field
-    return fields
+    return dict(fields.items())
+
+
+@functools.cache
+def _needed_of(serializer: type[StrictSerializer]) -> frozenset[str]:
+    """Return the names of the fields that are required or have a default value."""
+    fields = _fields_of(serializer).items()
+    return frozenset(name for name, field in fields if field.required or field.default is not serializers.empty)
 
 
 class TextField(Described, serializers.CharField):

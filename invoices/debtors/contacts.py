@@ -12,7 +12,7 @@ import phonenumbers
 from django.db.models import QuerySet
 
 from inflow.sql import compiled
-from invoices.debtors import debtor_parties
+from invoices.debtors import debtor_parties, phone_regions
 from invoices.errors import InvalidPhone
 from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection, ContactKind
@@ -60,7 +60,7 @@ def normalise_phone(text: str, country: str) -> str:
 @functools.lru_cache(maxsize=2_000)
 def _normalised_phone(text: str, country: str) -> str:
     try:
-        number = phonenumbers.parse(text, country)
+        number = phone_regions.parsed(text, country)
     except phonenumbers.NumberParseException as error:
         raise InvalidPhone(text) from error
     if not phonenumbers.is_possible_number(number):

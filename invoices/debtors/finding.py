@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
-from inflow.sql import columns, objects, select
+from inflow.sql import Batch, columns, objects, select
 from invoices.debtors import aliases, contacts, debtor_parties, parties
 from invoices.debtors.contacts import normalise_email
 from invoices.debtors.parties import Party
@@ -128,8 +128,8 @@ def _independent(account: Account, wanted: Sequence[Wanted]) -> Found:
     matches = dict(zip(wanted, find_all(account, wanted), strict=True))
     held = aliases.hold_all(match.debtor for match in matches.values() if match.debtor)
     found: Found = {}
-    created, identities, ids = list[Debtor](), list[DebtorIdentity](), list[DebtorExternalId]()
-    seen, identified = set[tuple[str, str]](), set[uuid.UUID]()
+    batch, identities = Batch(), list[DebtorIdentity]()
+    seen, created, identified = set[tuple[str, str]](), set[uuid.UUID](), set[uuid.UUID]()
     for each in wanted:
         (names, external_id), match = each, matches[each]
         keys = {("base", names.party.base), *([("external_id", external_id)] if external_id else [])}
@@ -146,17 +146,17 @@ def _independent(account: Account, wanted: Sequence[Wanted]) -> Found:
             continue
         if debtor is None:
             debtor = new_debtor(account, names)
-            created.append(debtor)
+            batch.insert(debtor)
+            created.add(debtor.pk)
         if external_id:
-            ids.append(DebtorExternalId(account=account, debtor=debtor, external_id=external_id))
+            batch.insert(DebtorExternalId(account=account, debtor=debtor, external_id=external_id))
             identified.add(debtor.pk)
         if not match.is_exact:
             identities.append(_identity(debtor, names.party, names.email, names.phone))
         found[each] = debtor
-    Debtor.objects.bulk_create(created)
-    DebtorExternalId.objects.bulk_create(ids)
+    batch.flush()
     DebtorIdentity.objects.bulk_create(identities, ignore_conflicts=True)
-    if changed := identified - {debtor.pk for debtor in created}:
+    if changed := identified - created:
         Debtor.objects.filter(pk__in=changed).update(updated_at=timezone.now())
     return found
 

@@ -12,9 +12,15 @@ _KNOWN = zoneinfo.available_timezones()  # read once, because it walks the file 
 
 
 @functools.lru_cache(maxsize=5_000)
+def parsed(phone: str, country: str = "ZZ") -> phonenumbers.PhoneNumber:
+    """Return the number. Without a country code, it is one of `country`. Raise `NumberParseException`."""
+    return phonenumbers.parse(phone, country)
+
+
+@functools.lru_cache(maxsize=5_000)
 def of_number(phone: str) -> tuple[str, ...]:
     """Return the time zones of a number in E.164 by its first digits. The result may be empty."""
-    return tuple(zone for zone in timezone.time_zones_for_number(phonenumbers.parse(phone)) if zone in _KNOWN)
+    return tuple(zone for zone in timezone.time_zones_for_number(parsed(phone)) if zone in _KNOWN)
 
 
 @functools.lru_cache(maxsize=5_000)
@@ -26,7 +32,7 @@ def of_country(phone: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=5_000)
 def country(phone: str) -> str:
     """Return the ISO 3166 code of a number's country, or "" if it has none. The number need not be in use."""
-    number = phonenumbers.parse(phone)
+    number = parsed(phone)
     region = phonenumbers.region_code_for_number(number)
     region = region or phonenumbers.region_code_for_country_code(number.country_code or 0)
     return region if region and region.isalpha() and region != "ZZ" else ""

@@ -17,6 +17,7 @@ _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲
 _AMOUNT_MARKS = {ord("٫"): ".", ord("٬"): ","}
 _EXCEL_ERRORS = frozenset(["#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"])
 _MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Longer cells hold no amount, date, phone or language, and are returned unchanged.
 MAX_LENGTH = 100
 
@@ -69,6 +70,8 @@ def date(text: str, order: str, conflict: str = "") -> str:
     """
     if len(text) > MAX_LENGTH:
         return text
+    if _ISO_DATE.fullmatch(text):
+        return _day(*map(int, text.split("-")), text=text)
     plain = without_time(latin(text))
     if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", plain, re.ASCII):
         return _day(*map(int, match.groups()), text=text)

@@ -5,8 +5,8 @@ Contradictions are refused, never resolved by a guess, because a debtor must not
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -36,8 +36,7 @@ class ClosedAs(enum.Enum):
     WRITTEN_OFF = "written_off"
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalState:
+class ExternalState(NamedTuple):
     """State of an invoice in the other program. `amount` and `balance` are None if the row does not contain them."""
 
     amount: Decimal | None = None
@@ -67,7 +66,7 @@ def read(texts: Mapping[str, str], currency: str, labels: Mapping[str, str]) -> 
     state = _completed(numbers, currency, labels)
     _refuse_contradiction(state, states, texts, currency)
     is_paid = State.PAID in states or state.balance == 0
-    return replace(state, closed_as=ClosedAs.PAID if is_paid else None, is_held=State.HELD in states)
+    return state._replace(closed_as=ClosedAs.PAID if is_paid else None, is_held=State.HELD in states)
 
 
 def _document(text: str) -> Document | None:

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -48,7 +47,8 @@ class InvoicePlanner(RowPlanner):
             lifecycle.check_new(new, self.today)
             plan = self._register(new, state) if invoice is None else self._compare(invoice, new, texts, state)
             read = {**data, **read}
-        return replace(plan, read={name: read[name] for name in NORMALISED if name in texts and name in read})
+        plan.read = {name: read[name] for name in NORMALISED if name in texts and name in read}
+        return plan
 
     # --- Reading -----------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ Rows are merged into one invoice if they agree and their amount is certainly the
 is imported, because a debtor must not be asked for a part of the amount, or for too much.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
+from inflow.sql import Batch
 from invoices.imports import columns
 from invoices.imports.statuses import Document, document_of
 from invoices.models.imports import Import, ImportRow, Kind, Outcome
@@ -20,19 +21,21 @@ _MAX_LISTED = 5
 _BATCH = 2_000
 
 
-def merge(file: Import, save: Callable[[Sequence[ImportRow]], object]) -> None:
-    """Set the outcome of all rows that share their number with others. `save` updates rows."""
+def merge(file: Import) -> None:
+    """Set the outcome of all rows that share their number with others."""
     if file.kind != Kind.INVOICES:
         return
     shared = file.rows.exclude(key="").order_by().values("key").annotate(count=Count("pk")).filter(count__gt=1)
     rows = file.rows.filter(key__in=shared.values("key"), outcome="").order_by("key", "line")
-    merged: list[ImportRow] = []
+    batch, count = Batch(), 0
     for _key, group in groupby(rows.iterator(_BATCH), key=lambda row: row.key):
-        merged += _merged(file, [row for row in group if _is_invoice(row)])
-        if len(merged) >= _BATCH:
-            save(merged)
-            merged = []
-    save(merged)
+        for row in _merged(file, [row for row in group if _is_invoice(row)]):
+            batch.update(row, "outcome", "reason", "said")
+            count += 1
+        if count >= _BATCH:
+            batch.flush()
+            count = 0
+    batch.flush()
 
 
 def continues_above(texts: Mapping[str, str]) -> bool:

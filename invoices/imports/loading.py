@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from django.utils.translation import gettext as _
 
 from inflow.canonical import canonical
+from inflow.sql import Batch
 from invoices.imports import columns, line_items, mapping, reading
 from invoices.imports.columns import KEYS
 from invoices.imports.survey import survey, undecided
@@ -15,15 +16,11 @@ from invoices.models.imports import Import, ImportRow, Kind, Outcome
 READ_BATCH = 2_000
 
 
-def load(
-    file: Import,
-    writing: Callable[[], AbstractContextManager[None]],
-    save: Callable[[Sequence[ImportRow]], object],
-) -> bool:
+def load(file: Import, writing: Callable[[], AbstractContextManager[None]]) -> bool:
     """Create the rows of a file. Return False if a person must choose columns first.
 
-    A second call starts again. `writing` opens a transaction of the claim's holder; `save` updates rows. Raise
-    `UnreadableFile` if the file can't be read.
+    A second call starts again. `writing` opens a transaction of the claim's holder. Raise `UnreadableFile` if the file
+    can't be read.
     """
     with writing():
         file.rows.all().delete()
@@ -49,7 +46,7 @@ def load(
             return False
         _create_rows(file, opened.sheet(choose), writing)
     with writing():
-        line_items.merge(file, save)
+        line_items.merge(file)
     return True
 
 
@@ -65,7 +62,10 @@ def _create_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], Abstr
             else:
                 row.outcome = ""
         with writing():
-            ImportRow.objects.bulk_create(batch)
+            inserted = Batch()
+            for row in batch:
+                inserted.insert(row)
+            inserted.flush()
 
 
 def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:

@@ -6,7 +6,6 @@ as the preview showed it; if the invoice has changed since, the row is refused.
 
 import datetime as dt
 import functools
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
-from inflow.sql import select
+from inflow.sql import Batch
 from invoices import lifecycle, registering, workdays
 from invoices.debtors.finding import Found
 from invoices.imports import loading, planning, reading
@@ -219,7 +218,7 @@ def _end(file: Import, phase: Phase, *, failure: str = "") -> None:
 
 def _read(file: Import) -> None:
     try:
-        is_mapped = loading.load(file, lambda: _writing(file), _save_rows)
+        is_mapped = loading.load(file, lambda: _writing(file))
     except UnreadableFile as error:
         _end(file, Phase.FAILED, failure=str(error))
         return
@@ -234,10 +233,12 @@ def _read(file: Import) -> None:
 def _check(file: Import) -> None:
     with _writing(file):
         rows = list(file.rows.filter(outcome="").order_by("line")[:CHECK_BATCH])
+        batch = Batch()
         for row, plan in zip(rows, planning.plan(file, rows), strict=True):
             row.outcome, row.reason, row.changes = plan.outcome, plan.reason, plan.changes
-            row.said |= plan.read
-        _save_rows(rows)
+            said, row.said = row.said, row.said | plan.read
+            batch.update(row, "outcome", "reason", "changes", *(["said"] if row.said != said else []))
+        batch.flush()
     if not rows:
         _end(file, Phase.CHECKED)
 
@@ -253,7 +254,10 @@ def _run(file: Import) -> None:
         for row, plan in ready:
             if plan.do:
                 _attempt(row, functools.partial(plan.do, actor))
-        _save_rows(rows)
+        batch = Batch()
+        for row in rows:
+            batch.update(row, "outcome", "reason", "changes", "is_applied")
+        batch.flush()
     if not rows:
         _end(file, Phase.DONE)
 
@@ -331,26 +335,6 @@ def _attempt(row: ImportRow, act: Callable[[], object]) -> None:
 
 def _refuse(row: ImportRow, reason: str) -> None:
     row.outcome, row.reason, row.changes = Outcome.REFUSED, reason, {}
-
-
-def _save_rows(rows: Sequence[ImportRow]) -> None:
-    """Update the rows in one statement."""
-    values = [
-        (row.pk, row.outcome, row.reason, json.dumps(row.changes), json.dumps(row.said), row.is_applied) for row in rows
-    ]
-    if values:
-        select(_UPDATE_ROWS, [list(column) for column in zip(*values, strict=True)])
-
-
-# %b sends the texts in binary: otherwise, each quotation mark in them must be escaped, which is slow.
-_UPDATE_ROWS = """
-UPDATE invoices_importrow AS row
-SET outcome = new.outcome, reason = new.reason, changes = new.changes::jsonb,
-    said = new.said::jsonb, is_applied = new.is_applied
-FROM unnest(%s::bigint[], %s::text[], %b::text[], %b::text[], %b::text[], %s::boolean[])
-  AS new (id, outcome, reason, changes, said, is_applied)
-WHERE row.id = new.id
-"""
 
 
 def wake_worker(import_id: uuid.UUID) -> None:

@@ -27,7 +27,7 @@ NORMALISED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """Outcome of a row if it were imported now.
 
