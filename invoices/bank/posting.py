@@ -119,11 +119,15 @@ def undo(account: Account, line_id: uuid.UUID, actor: Actor, *, reason: str = ""
 def release(receipt_id: uuid.UUID) -> None:
     """Put the line of a voided payment back on the list of what is to do, in the transaction of the void."""
     lines = BankLine.objects.filter(state=LineState.POSTED, amount__gt=0)
-    _release(lines.filter(Q(receipt=receipt_id) | Q(further__receipt=receipt_id)))
+    further = FurtherPayment.objects.filter(receipt=receipt_id).values_list("line", flat=True)
+    _release(lines.filter(Q(receipt=receipt_id) | Q(pk__in=list(further))), receipt_id)
 
 
-def _release(lines: "QuerySet[BankLine]") -> None:
-    for line in BankLine.objects.filter(pk__in=lines.values("pk")).select_for_update(no_key=True).order_by("pk"):
+def _release(lines: "QuerySet[BankLine]", receipt_id: uuid.UUID | None = None) -> None:
+    """Put the lines back. The lock checks the query's conditions on the rows as they are committed by then."""
+    for line in lines.select_for_update(no_key=True).order_by("pk"):
+        if receipt_id and receipt_id not in {each.pk for each in line.payments}:
+            continue  # released and recorded otherwise in the meantime
         line.further.all().delete()
         line.state = LineState.PROPOSED if line.proposals else LineState.OPEN
         line.receipt, line.result, line.actor, line.decided_at = None, "", "", None

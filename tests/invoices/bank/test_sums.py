@@ -1,9 +1,11 @@
 """One transfer that was recorded by hand as several payments is recognized, and is no new money."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor, wait
 from decimal import Decimal
 
 import pytest
+from django.db import connection, transaction
 
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle
@@ -155,3 +157,30 @@ def test_payments_whose_sum_is_another_are_refused(account: Account) -> None:
     with pytest.raises(Refused, match="no longer"):
         posting.link(account, line.pk, [receipt.pk for receipt in receipts[:2]], make.STAFF)
     assert posting.certain([line]) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_line_is_not_linked_to_payments_of_which_one_is_being_voided() -> None:
+    account = make.account()
+    receipts = three(account)
+    line = came(account, NAME)
+
+    def link() -> str:
+        try:
+            posting.accept(account, line, stored(line)[0], make.STAFF)
+            return "linked"
+        except Refused as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            ledger.void_payment(account, receipts[2].pk, make.STAFF)
+            linking = pool.submit(link)
+            wait([linking], timeout=0.3)
+            assert not linking.done()
+        assert linking.result(timeout=10) == "changed"
+    line.refresh_from_db()
+    assert line.is_to_do
+    assert line.payments == []
