@@ -113,7 +113,7 @@ def reverse(report: PaymentReport, actor: Actor, *, reason: str = "", key: uuid.
     """Reverse the whole payment that an open report says was taken back. Raise `Refused`."""
     with transaction.atomic():
         report = _lock(report)
-        if not is_reversible(report):
+        if report.receipt_id is None or not is_reversible(report):
             raise Refused("amount", "not_the_payment", _("The report is not about a whole payment that is recorded."))
         ledger.reverse_payment(report.account, None, report.receipt_id, actor, reason=reason, key=key)
         report.status, report.handled_by, report.handled_because = ReportStatus.RECORDED, actor.name, reason[:1000]
@@ -124,8 +124,9 @@ def is_reversible(report: PaymentReport) -> bool:
     """Return True if the report takes back a whole payment that still stands."""
     receipt = report.receipt
     is_open = report.status == ReportStatus.OPEN and report.kind != ReportKind.PAYMENT
-    is_standing = receipt is not None and receipt.status == ReceiptStatus.STANDING
-    return is_open and is_standing and receipt.amount == report.amount
+    if receipt is None or receipt.status != ReceiptStatus.STANDING:
+        return False
+    return is_open and receipt.amount == report.amount
 
 
 def dismiss(report: PaymentReport, actor: Actor, *, reason: str) -> None:

@@ -276,7 +276,7 @@ def test_a_person_reverses_the_whole_payment_that_was_taken_back(
     reports.reverse(PaymentReport.objects.get(event_id="evt_9"), make.STAFF, reason="Refunded.")
     report = PaymentReport.objects.get(event_id="evt_9")
     assert (report.status, report.handled_by, report.handled_because) == ("recorded", make.STAFF.name, "Refunded.")
-    assert (make.again(invoice).amount_paid, Receipt.objects.get().status) == (0, "reversed")
+    assert (make.again(invoice).amount_paid, Receipt.objects.get().status) == (Decimal(0), "reversed")
     with pytest.raises(Refused, match="handled already"):
         reports.reverse(report, make.STAFF)
     with pytest.raises(Refused, match="whole payment"):

@@ -27,7 +27,7 @@ _ROWS_NAMED = 20
 def bulk(button: Any, form: type[PageForm] | None = None) -> Any:
     """Return an entry of a list's `actions`, from a button that `row_action` made.
 
-    The rows are of one account. A form that depends on more of its row than the account needs one about all `rows`.
+    The rows are of one account. A form that depends on more than their account is about all of them: `selected`.
     """
     row_action: RowAction = button.row_action
     if form:
@@ -54,7 +54,7 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", acti
     if error:
         messages.error(request, error)
         return None
-    form = action.form(request.POST if "apply" in request.POST else None, row=chosen[0], rows=chosen)
+    form = action.form(request.POST if "apply" in request.POST else None, row=chosen[0], selected=chosen)
     if form.is_bound and form.is_valid():
         _do(model_admin, request, chosen, form, action)
         return HttpResponseRedirect(request.get_full_path())

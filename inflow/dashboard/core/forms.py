@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class PageForm(forms.Form):
     """A form in the dashboard's style, about `row` if there is one. The fields `from_row` show its values at first.
 
-    `rows` are all rows that are selected in a list, of which `row` is the first.
+    `selected` are all rows that are selected in a list, of which `row` is the first.
     """
 
     from_row: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *args: Any, row: Any = None, rows: Sequence[Any] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, row: Any = None, selected: Sequence[Any] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.row, self.rows = row, rows
+        self.row, self.selected = row, selected
         for name, field in self.fields.items():
             _style(field.widget)
             if field.label is None:

@@ -68,11 +68,11 @@ class ConfirmSelectedForm(PageForm):
     shown = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     def prepare(self) -> None:
-        self.fields["shown"].initial = {str(line.pk): mark(line) for line in self.rows}
+        self.fields["shown"].initial = {str(line.pk): mark(line) for line in self.selected}
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
-        proposals = shown(self.rows)
-        return [(str(line), each.text) for line in self.rows for each in proposals.get(line.pk, [])[:1]]
+        proposals = shown(self.selected)
+        return [(str(line), each.text) for line in self.selected for each in proposals.get(line.pk, [])[:1]]
 
     def check(self, line: BankLine) -> None:
         """Raise ValidationError if the line can't be confirmed with others."""
