@@ -119,8 +119,8 @@ def undo(account: Account, line_id: uuid.UUID, actor: Actor, *, reason: str = ""
 def release(receipt_id: uuid.UUID) -> None:
     """Put the line of a voided payment back on the list of what is to do, in the transaction of the void."""
     lines = BankLine.objects.filter(state=LineState.POSTED, amount__gt=0)
-    further = FurtherPayment.objects.filter(receipt=receipt_id).values_list("line", flat=True)
-    _release(lines.filter(Q(receipt=receipt_id) | Q(pk__in=list(further))), receipt_id)
+    further = FurtherPayment.objects.filter(receipt=receipt_id).values("line")
+    _release(lines.filter(Q(receipt=receipt_id) | Q(pk__in=further)), receipt_id)
 
 
 def _release(lines: "QuerySet[BankLine]", receipt_id: uuid.UUID | None = None) -> None:
