@@ -248,5 +248,5 @@ def update_after_debtor_change(sender: object, debtor: Debtor, **kwargs: Any) ->
 
 
 @receiver(payments_synced)
-def record_sync(sender: object, account: Account, actor: Actor, **kwargs: Any) -> None:
-    safeguards.record_sync(account, actor)
+def record_sync(sender: object, account: Account, actor: Actor, as_of: dt.datetime, **kwargs: Any) -> None:
+    safeguards.record_sync(account, actor, as_of)

@@ -56,6 +56,38 @@ def store(value: object) -> object:
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 
+class Because(str):
+    """A reason that the system gives for a change: an English sentence with its code and parameters, so that it is
+    rendered in the reader's language. Reasons that people give are plain texts."""
+
+    code: str
+    params: Mapping[str, Any]
+
+    def __new__(cls, code: str, **params: object) -> "Because":
+        stored = {name: store(value) for name, value in params.items()}
+        with languages.in_english():
+            self = super().__new__(cls, _because(code, stored, str, has_iso_dates=True))
+        self.code, self.params = code, stored
+        return self
+
+
+def render_reason(entry: TimelineEntry, isolate: Callable[[str], str] = str) -> str:
+    """Return the entry's reason, in the active language if the system gave it."""
+    because = entry.params.get("because")
+    if not isinstance(because, dict) or because.get("code") not in _REASONS:
+        return isolate(entry.reason) if entry.reason else ""
+    return _because(because["code"], because["params"], isolate)
+
+
+def _because(
+    code: str, params: Mapping[str, Any], isolate: Callable[[str], str], *, has_iso_dates: bool = False
+) -> str:
+    sentence = str(_REASONS[code])
+    names = _PLACEHOLDER.findall(sentence)
+    values = {name: isolate(_value(name, params, at_start=False, has_iso_dates=has_iso_dates)) for name in names}
+    return sentence % values
+
+
 def in_english(entry: TimelineEntry) -> str:
     """Return the entry's sentence for the API."""
     with languages.in_english():
@@ -112,8 +144,8 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _change(name: str, before: object, after: object) -> str:
-    if name in _NOT_SHOWN:
-        return str(_NOT_SHOWN[name])
+    if name in NOT_SHOWN:
+        return str(NOT_SHOWN[name])
     field = gettext(name.replace("_", " "))
     return f"{field}: {_shown(before)} → {_shown(after)}"
 
@@ -126,10 +158,15 @@ def _shown(value: object) -> str:
 
 
 # Changes whose values are too long for a sentence.
-_NOT_SHOWN = {
+NOT_SHOWN = {
     "notes": _lazy("Notes changed"),
     "metadata": _lazy("Metadata changed"),
     "contacts": _lazy("Further contacts changed"),
+}
+# Reasons that the system gives.
+_REASONS = {
+    "books": _lazy("As in the books on %(day)s."),
+    "other_party": _lazy("The invoice names another party."),
 }
 
 

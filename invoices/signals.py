@@ -18,7 +18,8 @@ invoice is the oldest that it pays or paid, or None if the receipt is wholly cre
 function that takes an invoice's id and returns why its next message is stopped, or None.
 `debtor_changed`: debtor. Sent if a reply was handled, an opt-out ended, or anything else of it has changed on which its
 messages depend: contacts, credit, language, time zone, policy, never chase.
-`payments_synced`: account, actor. Sent if the account's books have confirmed that all payments are recorded.
+`payments_synced`: account, actor, as_of. Sent if the account's books have confirmed that all payments up to then are
+recorded.
 """
 
 from django.dispatch import Signal

@@ -31,10 +31,10 @@ def note(
         actor=actor.name,
         channel=actor.channel.value,
         stored_text="",
-        params=_stored(params),
+        params=_stored(params, reason),
         before=before or {},
         after=after or {},
-        reason=reason,
+        reason=str(reason),
     )
     with joining(batch) as batch:
         batch.insert(entry)
@@ -56,15 +56,18 @@ def note_on_open(
         "kind": kind,
         "actor": actor.name,
         "channel": actor.channel.value,
-        "params": json.dumps(_stored(params)),
-        "reason": reason,
+        "params": json.dumps(_stored(params, reason)),
+        "reason": str(reason),
         "except_for": list(except_for),
     }
     select(_NOTE_ON_OPEN, values)
 
 
-def _stored(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: narrative.store(value) for name, value in params.items()}
+def _stored(params: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    stored = {name: narrative.store(value) for name, value in params.items()}
+    if isinstance(reason, narrative.Because):
+        stored["because"] = {"code": reason.code, "params": dict(reason.params)}
+    return stored
 
 
 _OPEN = ", ".join(f"'{status.value}'" for status in OPEN)

@@ -359,5 +359,5 @@ def payment_report(hook: PaymentHook, **given: Any) -> PaymentReport:
     """A report that waits for a person, because no invoice has its number."""
     about = {"invoice_number": "NOPE", "amount": Decimal(100), "currency": "AED", "paid_on": hook.account.today()}
     id = f"pay-{next(_numbers)}"
-    report = Report(event_id=id, payment_id=id, kind=ReportKind.PAYMENT, **{**about, **given})
+    report = Report(event_id=id, **{"payment_id": id, "kind": ReportKind.PAYMENT, **about, **given})
     return reports.receive(hook, report)

@@ -34,6 +34,7 @@ from inflow.languages import choice_label
 from inflow.restores import highwater
 from invoices import timeline
 from invoices.models import Invoice, Status
+from invoices.narrative import Because
 from invoices.writing import Refused, lock
 
 log = structlog.get_logger(__name__)
@@ -195,7 +196,7 @@ def cancel_written(invoice: Invoice) -> None:
     for row in planned.order_by("id"):
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
-        timeline.note(invoice, "cancelled", CLOCK, reason="The invoice names another party.", message=row.kind)
+        timeline.note(invoice, "cancelled", CLOCK, reason=Because("other_party"), message=row.kind)
 
 
 def _pass_gate(

@@ -37,10 +37,16 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
     return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
 
 
-def record_sync(account: Account, actor: Actor) -> int:
-    """Record that all payments are entered as of now. Release the messages held as stale and return their number."""
-    CollectionSettings.objects.update_or_create(account=account, defaults={"payments_synced_at": account.now()})
-    return release(account, "stale", actor, "synced")
+def record_sync(account: Account, actor: Actor, as_of: dt.datetime | None = None) -> int:
+    """Record that all payments up to a moment, or now, are entered. Release the messages held as stale, unless that is
+    too long ago, and return their number."""
+    now = account.now()
+    moment = min(as_of or now, now)
+    rules, _is_new = CollectionSettings.objects.get_or_create(account=account)
+    if rules.payments_synced_at is None or rules.payments_synced_at < moment:
+        rules.payments_synced_at = moment
+        rules.save(update_fields=["payments_synced_at"])
+    return 0 if is_stale(rules, now) else release(account, "stale", actor, "synced")
 
 
 # --- The switch --------------------------------------------------------------------------------------------------

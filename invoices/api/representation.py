@@ -174,12 +174,20 @@ def of_timeline_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "actor": row["actor"],
         "channel": row["channel"],
         "text": narrative.in_english(TimelineEntry(**row)),
-        "before": row["before"],
-        "after": row["after"],
+        "before": _with_numbers(row["before"]),
+        "after": _with_numbers(row["after"]),
         "reason": row["reason"] or None,
     }
 
 
+def _with_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a change with its amounts as numbers. They are stored as texts, which are exact."""
+    return {
+        name: Decimal(value) if name in _AMOUNTS and isinstance(value, str) else value for name, value in values.items()
+    }
+
+
+_AMOUNTS = ("amount", "balance", "credit")
 ESCALATION_COLUMNS = (
     "id",
     "invoice_id",

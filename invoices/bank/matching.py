@@ -15,16 +15,16 @@ from django.db import transaction
 from django.db.models import F
 
 from inflow.accounts.models import Account
-from invoices.bank import names, numbers, recorded
+from invoices.bank import names, numbers, recorded, sums
 from invoices.bank.proposals import Action, Proposal, store
 from invoices.models import OPEN, Debtor, Invoice, ReceiptStatus, Status
 from invoices.models.bank import TO_DO, BankLine, Certainty, LineState
 
 # Lines that are matched again when a file arrives, newest first.
 MOST_LINES = 5_000
-# Invoices of a debtor among which a sum is searched, and sums that are tried.
-_MOST_SUMMED, _MOST_SUMS = 24, 4_000
 _MOST_EQUAL = 3
+# Payers for whom a line has proposals.
+_MOST_PAYERS = 3
 _BATCH = 1_000
 
 
@@ -103,9 +103,11 @@ def match(account: Account, lines: Sequence[BankLine]) -> None:
         if line.amount < 0:
             _propose_reversal(line, payments)
             continue
-        proposals = [] if line.is_return else _proposals(books, line, accounts.get(line.payer_account, ()), closed)
-        concerned = {each.debtor for each in proposals}
-        if link := payments.link(line, concerned):
+        payers = [] if line.is_return else _payers(books, line, accounts.get(line.payer_account, ()))
+        proposals = [] if line.is_return else _proposals(books, line, payers, closed)
+        concerned = {each.debtor for each in proposals} | {str(payer.debtor) for payer in payers[:_MOST_PAYERS]}
+        is_exact = any(each.certainty == Certainty.CERTAIN for each in proposals)
+        if link := payments.link(line, concerned) or payments.link_sum(line, [] if is_exact else concerned):
             if link.certainty == Certainty.CERTAIN:
                 proposals = []
             for each in proposals:
@@ -187,13 +189,12 @@ def _closed_numbers(account: Account, lines: Sequence[BankLine], books: Books) -
 
 
 def _proposals(
-    books: Books, line: BankLine, by_account: Iterable[uuid.UUID], closed: dict[str, tuple[uuid.UUID, str]]
+    books: Books, line: BankLine, payers: Sequence[_Payer], closed: dict[str, tuple[uuid.UUID, str]]
 ) -> list[Proposal]:
-    payers = _payers(books, line, by_account)
     by_number = _by_number(books, line, payers)
     if by_number:
         return by_number
-    found = [proposal for payer in payers[:3] if (proposal := _by_payer(books, line, payer))]
+    found = [proposal for payer in payers[:_MOST_PAYERS] if (proposal := _by_payer(books, line, payer))]
     if any(each.certainty != Certainty.POSSIBLE for each in found):
         return found
     weak = _by_weak_number(books, line)
@@ -322,16 +323,8 @@ def _summed(owed: Sequence[OpenInvoice], amount: Decimal) -> Sequence[OpenInvoic
         total += invoice.balance
         if total == amount:
             return owed[:count]
-    sums: dict[Decimal, tuple[int, ...] | None] = {Decimal(0): ()}
-    for place, invoice in enumerate(owed[:_MOST_SUMMED]):
-        for total, chosen in list(sums.items()):
-            larger = total + invoice.balance
-            if larger <= amount:
-                sums[larger] = None if larger in sums or chosen is None else (*chosen, place)
-        if len(sums) > _MOST_SUMS:
-            return ()
-    places = sums.get(amount)
-    return [owed[place] for place in places] if places else ()
+    places, is_only = sums.subset([invoice.balance for invoice in owed], amount)
+    return [owed[place] for place in places] if is_only else ()
 
 
 def _by_weak_number(books: Books, line: BankLine) -> Proposal | None:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -19,7 +20,7 @@ from invoices import ledger, money
 from invoices.bank.proposals import Action, Proposal, stored
 from invoices.errors import NotFound, Refused
 from invoices.models import PaymentSettings, Receipt, ReceiptStatus
-from invoices.models.bank import TO_DO, BankLine, Certainty, LineResult, LineState
+from invoices.models.bank import TO_DO, BankLine, Certainty, FurtherPayment, LineResult, LineState
 
 METHOD = "bank_transfer"
 # Lines that one request confirms.
@@ -53,15 +54,25 @@ def record(
     return receipt
 
 
-def link(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: Actor) -> None:
-    """Note that a payment which was recorded by hand is this line. No money is recorded."""
+def link(account: Account, line_id: uuid.UUID, receipt_ids: Sequence[uuid.UUID], actor: Actor) -> None:
+    """Note that payments which were recorded by hand are this line. No money is recorded."""
     line = _line(account, line_id)
     with transaction.atomic():
-        receipt = _receipt(account, receipt_id, locks=True)  # a void of it looks for the line, before or after
-        if (receipt.amount, receipt.currency, receipt.status) != (line.amount, line.currency, ReceiptStatus.STANDING):
-            message = _("The payment no longer has the amount %(amount)s.")
+        # A void of one of them looks for the line, before or after.
+        receipts = [_receipt(account, each, locks=True) for each in sorted(set(receipt_ids))]
+        is_valid = {(each.currency, each.status) for each in receipts} == {(line.currency, ReceiptStatus.STANDING)}
+        if not is_valid or sum(each.amount for each in receipts) != line.amount:
+            message = ngettext(
+                "The payment no longer has the amount %(amount)s.",
+                "The payments no longer have the sum %(amount)s.",
+                len(receipts),
+            )
             raise Refused("receipt", "changed", message % {"amount": money.display(line.amount, line.currency)})
-        _decide(line, actor, state=LineState.POSTED, result=LineResult.LINKED, receipt=receipt)
+        lines = BankLine.objects.for_account(account).filter(amount__gt=0)
+        if lines.filter(Q(receipt__in=receipts) | Q(further__receipt__in=receipts)).exists():
+            raise Refused("receipt", "linked", _("This payment belongs to another bank line."))
+        _decide(line, actor, state=LineState.POSTED, result=LineResult.LINKED, receipt=receipts[0])
+        FurtherPayment.objects.bulk_create(FurtherPayment(line=line, receipt=each) for each in receipts[1:])
 
 
 def reverse(account: Account, line_id: uuid.UUID, receipt_id: uuid.UUID, actor: Actor, *, reason: str = "") -> None:
@@ -107,11 +118,17 @@ def undo(account: Account, line_id: uuid.UUID, actor: Actor, *, reason: str = ""
 
 def release(receipt_id: uuid.UUID) -> None:
     """Put the line of a voided payment back on the list of what is to do, in the transaction of the void."""
-    _release(BankLine.objects.filter(receipt=receipt_id, state=LineState.POSTED, amount__gt=0))
+    lines = BankLine.objects.filter(state=LineState.POSTED, amount__gt=0)
+    further = FurtherPayment.objects.filter(receipt=receipt_id).values("line")
+    _release(lines.filter(Q(receipt=receipt_id) | Q(pk__in=further)), receipt_id)
 
 
-def _release(lines: "QuerySet[BankLine]") -> None:
+def _release(lines: "QuerySet[BankLine]", receipt_id: uuid.UUID | None = None) -> None:
+    """Put the lines back. The lock checks the query's conditions on the rows as they are committed by then."""
     for line in lines.select_for_update(no_key=True).order_by("pk"):
+        if receipt_id and receipt_id not in {each.pk for each in line.payments}:
+            continue  # released and recorded otherwise in the meantime
+        line.further.all().delete()
         line.state = LineState.PROPOSED if line.proposals else LineState.OPEN
         line.receipt, line.result, line.actor, line.decided_at = None, "", "", None
         line.attempt += 1
@@ -124,7 +141,7 @@ def _release(lines: "QuerySet[BankLine]") -> None:
 def accept(account: Account, line: BankLine, proposal: Proposal, actor: Actor) -> None:
     """Do what a proposal says. The ledger refuses it if the invoices have changed since."""
     if proposal.action == Action.LINK:
-        link(account, line.pk, uuid.UUID(proposal.receipt), actor)
+        link(account, line.pk, proposal.payments(), actor)
     elif proposal.action == Action.REVERSE:
         reverse(account, line.pk, uuid.UUID(proposal.receipt), actor)
     else:
@@ -232,7 +249,7 @@ def _reference(line: BankLine) -> str:
         return ""
     recorded = Receipt.objects.filter(account=line.account_id, reference=reference, status=ReceiptStatus.STANDING)
     # One of this amount without a line may be this payment, recorded by hand: then the ledger refuses it.
-    manual = recorded.filter(amount=line.amount, currency=line.currency, bank_lines=None)
+    manual = recorded.filter(amount=line.amount, currency=line.currency, bank_lines=None, further_of=None)
     if manual.exists() or not recorded.exists():
         return reference
     return f"{reference[:90]} ({line.base[:4]}-{line.ordinal})"

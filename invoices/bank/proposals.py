@@ -29,7 +29,8 @@ class Action(StrEnum):
 @dataclass(kw_only=True)
 class Proposal:
     """`allocations` are pairs of an invoice and an amount; the rest is credit of `debtor`. `reasons` are codes with
-    their parameters. `is_exact` if one number and the amount match one open invoice without any doubt."""
+    their parameters. `receipts` are all payments that are linked, if their sum is the line; `receipt` is the first.
+    `is_exact` if one number and the amount match one open invoice without any doubt."""
 
     action: str = Action.RECEIVE
     certainty: str = Certainty.POSSIBLE
@@ -38,6 +39,7 @@ class Proposal:
     allocations: list[list[str]] = field(default_factory=list)
     receipt: str = ""
     is_exact: bool = False
+    receipts: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -45,6 +47,10 @@ class Proposal:
 
     def shares(self) -> list[tuple[uuid.UUID, Decimal]]:
         return [(uuid.UUID(invoice), Decimal(amount)) for invoice, amount in self.allocations]
+
+    def payments(self) -> list[uuid.UUID]:
+        """Return the payments that it links or reverses."""
+        return [uuid.UUID(each) for each in self.receipts or filter(None, [self.receipt])]
 
     def because(self, code: str, **params: Any) -> None:
         self.reasons.append([code, params])
@@ -90,6 +96,9 @@ _REASONS = {
     "bank_id": _lazy("a payment has this bank reference"),
     "reference": _lazy("a payment has this reference and amount"),
     "amount_and_day": _lazy("a payment of this amount was recorded by hand on %(day)s"),
+    "sum_of_reference": _lazy("%(count)s payments with this reference have this sum"),
+    "sum_and_day": _lazy("%(count)s payments that were recorded by hand around that day have this sum"),
+    "one_of_several_sums": _lazy("other payments have this sum, too"),
     "returned": _lazy("the bank marks it as returned"),
     "returned_reference": _lazy("it has the reference of this payment"),
     "returned_account": _lazy("the payment came from this account"),

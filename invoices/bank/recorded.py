@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db.models import Exists, OuterRef
 
 from inflow.accounts.models import Account
-from invoices.bank import numbers
+from invoices.bank import numbers, sums
 from invoices.bank.proposals import Action, Proposal
 from invoices.models import Allocation, Receipt, ReceiptStatus
 from invoices.models.bank import BankLine, Certainty
@@ -34,7 +34,9 @@ class Payments:
             since = min(line.day for line in incoming) - dt.timedelta(days=_NEAR + 1)
             amounts = {line.amount for line in incoming}
             near = standing.filter(recorded_at__date__gte=since, amount__in=amounts)
-            manual = list(near.filter(~Exists(own)))
+            manual = list(near.filter(~Exists(own), further_of=None))
+        free = standing.filter(~Exists(own), further_of=None)
+        self._sums = sums.Sums(incoming, free)
         taken: list[Receipt] = []
         if outgoing:
             since = min(line.day for line in outgoing) - _RETURNED_WITHIN
@@ -61,6 +63,14 @@ class Payments:
             if is_about and not receipt.bank_id and abs((receipt.paid_at - line.day).days) <= _SAME:
                 return self._linked(receipt, "amount_and_day", Certainty.LIKELY, day=receipt.paid_at.isoformat())
         return None
+
+    def link_sum(self, line: BankLine, debtors: Collection[str]) -> Proposal | None:
+        """Return a proposal to link the line to several payments that were recorded by hand, each linked once."""
+        keys = {each.key for each in numbers.candidates(_texts(line))}
+        proposal = self._sums.find(line, debtors, keys, self._used)
+        if proposal:
+            self._used.update(proposal.payments())
+        return proposal
 
     def _certainty(self, receipt: Receipt) -> Certainty:
         """Return how certain the payment's reference makes it. An invoice number may be on several payments."""

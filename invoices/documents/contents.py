@@ -61,7 +61,7 @@ def check(data: bytes, expected: DocumentKind | None = None) -> Content:
     """Return the kind and the values of a document. Raise `Refused` if it is neither a PDF nor a UBL invoice, or not
     of the expected kind."""
     if not data:
-        raise Refused("document", "empty", _("The file is empty."))
+        raise Refused("document", "empty", _("The file is empty. Send a PDF, or a UBL 2.1 invoice in XML."))
     if len(data) > MAX_BYTES:
         raise Refused("document", "too_large", too_large())
     is_xml = _XML.match(data) is not None

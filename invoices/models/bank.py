@@ -182,7 +182,7 @@ class BankLine(models.Model):
         on_delete=models.PROTECT,
         null=True,
         related_name="bank_lines",
-        help_text=_lazy("The payment that the line recorded, or that it took back."),
+        help_text=_lazy("The payment that the line recorded, or that it took back. The first of several."),
     )
     result = models.CharField(max_length=8, choices=LineResult, blank=True)
     attempt = models.PositiveSmallIntegerField(
@@ -223,16 +223,37 @@ class BankLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{money.display(self.amount, self.currency)}, {date_format(self.day)}"
+        what = (money.display(self.amount, self.currency), date_format(self.day), self.payer_name or self.payer_account)
+        return ", ".join(filter(None, what))
 
     @property
     def is_to_do(self) -> bool:
         return self.state in TO_DO
 
     @property
+    def payments(self) -> list[Receipt]:
+        """Return the payments of the line: none before a decision, and several if they were recorded by hand."""
+        if self.receipt is None:
+            return []
+        return [self.receipt, *(each.receipt for each in self.further.select_related("receipt").order_by("pk"))]
+
+    @property
     def bank_id(self) -> str:
         """Return the identifier of the payment that it records. After an undo it is another one."""
         return f"{self.base[:40]}-{self.ordinal}" + (f"-{self.attempt}" if self.attempt else "")
+
+
+class FurtherPayment(models.Model):
+    """A payment of a line, besides its `receipt`: people recorded one transfer as several payments."""
+
+    line = models.ForeignKey(BankLine, on_delete=models.CASCADE, related_name="further")
+    receipt = models.OneToOneField(Receipt, on_delete=models.PROTECT, related_name="further_of")
+
+    class Meta:
+        ordering = ["line", "pk"]
+
+    def __str__(self) -> str:
+        return str(self.receipt)
 
 
 class BankStatementLine(models.Model):

@@ -16,7 +16,12 @@ from invoices.models.invoices import MAX_NUMBER, Invoice
 
 
 class OpenItemsList(models.Model):
-    """A list of the invoices that are open in the account's books, as of a moment."""
+    """A list of the invoices that are open in the account's books, as of a moment.
+
+    `as_of` is the latest moment at which the list can have been made, in the account's time. If only its day is known,
+    that is the end of the day or the moment of the upload; what was registered, opened again or cancelled here since
+    the beginning of that day is not taken for closed or missing (see `invoices.reconciliation.comparing`).
+    """
 
     class Source(models.TextChoices):
         API = "api", _lazy("API")

@@ -13,9 +13,18 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from inflow.languages import in_english
-from invoices import ledger, timeline
+from invoices import ledger, money, timeline
 from invoices.errors import NotFound, Refused
-from invoices.models import HookKind, Invoice, PaymentHook, PaymentReport, Receipt, ReportKind, ReportStatus
+from invoices.models import (
+    HookKind,
+    Invoice,
+    PaymentHook,
+    PaymentReport,
+    Receipt,
+    ReceiptStatus,
+    ReportKind,
+    ReportStatus,
+)
 from invoices.payment_hooks.reading import Report
 
 log = structlog.get_logger(__name__)
@@ -26,7 +35,21 @@ PROBLEMS = {
     "refused": _lazy("The payment could not be recorded."),
     "test_mode": _lazy("The payment was made in the provider's test mode."),
     "taken_back": _lazy("The provider took the payment back."),
+    # Codes of the ledger's refusals. Their parameters are those of the report.
+    "cancelled": _lazy("No payment can be recorded for a cancelled invoice."),
+    "duplicate": _lazy("A payment with the reference %(reference)s is already recorded."),
+    "too_many_decimals": _lazy("%(currency)s has %(exponent)s decimals at most."),
+    "too_long": _lazy("The amount has too many digits."),
 }
+
+
+def reason_of(report: PaymentReport) -> str:
+    """Return the reason for which the report needs attention, in the active language."""
+    sentence = PROBLEMS.get(report.problem)
+    if sentence is None:
+        return ""
+    exponent = money.EXPONENTS.get(report.currency)
+    return str(sentence) % {"reference": report.reference, "currency": report.currency, "exponent": exponent}
 
 
 def receive(hook: PaymentHook, report: Report) -> PaymentReport:
@@ -86,6 +109,26 @@ def record_on(report: PaymentReport, invoice_number: str, actor: Actor) -> Recei
         return receipt
 
 
+def reverse(report: PaymentReport, actor: Actor, *, reason: str = "", key: uuid.UUID | None = None) -> None:
+    """Reverse the whole payment that an open report says was taken back. Raise `Refused`."""
+    with transaction.atomic():
+        report = _lock(report)
+        if report.receipt_id is None or not is_reversible(report):
+            raise Refused("amount", "not_the_payment", _("The report is not about a whole payment that is recorded."))
+        ledger.reverse_payment(report.account, None, report.receipt_id, actor, reason=reason, key=key)
+        report.status, report.handled_by, report.handled_because = ReportStatus.RECORDED, actor.name, reason[:1000]
+        report.save(update_fields=["status", "handled_by", "handled_because"])
+
+
+def is_reversible(report: PaymentReport) -> bool:
+    """Return True if the report takes back a whole payment that still stands."""
+    receipt = report.receipt
+    is_open = report.status == ReportStatus.OPEN and report.kind != ReportKind.PAYMENT
+    if receipt is None or receipt.status != ReceiptStatus.STANDING:
+        return False
+    return is_open and receipt.amount == report.amount
+
+
 def dismiss(report: PaymentReport, actor: Actor, *, reason: str) -> None:
     """Mark an open report as handled without recording anything. Raise `Refused` if it was handled already."""
     with transaction.atomic():
@@ -100,7 +143,7 @@ def _actor(hook: PaymentHook) -> Actor:
 
 def _lock(report: PaymentReport) -> PaymentReport:
     PaymentHook.objects.select_for_update(no_key=True).get(pk=report.hook_id)
-    locked: PaymentReport = PaymentReport.objects.select_related("account", "hook").get(pk=report.pk)
+    locked: PaymentReport = PaymentReport.objects.select_related("account", "hook", "receipt").get(pk=report.pk)
     if locked.status != ReportStatus.OPEN:
         raise Refused("status", "handled", _("This report has been handled already."))
     return locked
@@ -128,8 +171,10 @@ def _record(report: PaymentReport, invoice: Invoice, actor: Actor) -> None:
         return
     try:
         _settle(report, _post(report, invoice, actor))
-    except (Refused, NotFound) as refusal:
-        _leave(report, "refused", str(refusal))
+    except NotFound:
+        _leave(report, "unknown_invoice")
+    except Refused as refusal:
+        _leave(report, *((refusal.code, "") if refusal.code in PROBLEMS else ("refused", refusal.message)))
 
 
 def _post(report: PaymentReport, invoice: Invoice, actor: Actor) -> Receipt:

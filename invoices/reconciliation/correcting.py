@@ -16,6 +16,7 @@ from inflow.sql import account_scope
 from invoices import ledger, lifecycle, money, receipts
 from invoices.errors import NotFound, Refused
 from invoices.models import OPEN, Allocation, CreditNote, Difference, DifferenceKind, DifferenceStatus, Invoice, Receipt
+from invoices.narrative import Because
 from invoices.receipts import Source
 from invoices.writing import lock, lock_debtors
 
@@ -174,10 +175,10 @@ def _handle(difference: Difference, status: DifferenceStatus, actor: Actor) -> N
     difference.save(update_fields=["status", "handled_at", "handled_by"])
 
 
-def _reason(difference: Difference) -> str:
-    """Return the reason for the timeline, in English as all stored texts."""
+def _reason(difference: Difference) -> Because:
+    """Return the reason for the timeline."""
     made = difference.list.as_of or difference.list.created_at
-    return f"As in the books on {made.astimezone(difference.account.zone):%Y-%m-%d}."
+    return Because("books", day=made.astimezone(difference.account.zone).date())
 
 
 def _correct_balance(account: Account, difference: Difference, actor: Actor, reason: str) -> None:

@@ -160,7 +160,11 @@ def _values(source: OpenItemsSource, content: bytes, began: dt.datetime) -> dict
     comparing.check_not_empty(account, read["items"])
     if "complete" not in read:
         read["complete"] = comparing.listed_currencies(account, read["items"]) if source.is_complete else ()
-    return {"as_of": began, **read}
+    if not read.get("as_of"):
+        # The server may have made the file earlier that day.
+        day = began.astimezone(account.zone).date()
+        read |= {"as_of": began, "earliest": dt.datetime.combine(day, dt.time.min, account.zone)}
+    return read
 
 
 def _read_json(account: Account, content: bytes) -> dict[str, Any]:

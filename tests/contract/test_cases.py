@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -140,6 +141,17 @@ def test_a_reversed_payment_calls_a_person_in(account: Account, invoice: Invoice
     api.post(f"invoices/{invoice.pk}/payments", {"reversal_of": str(payment.pk)})
     (case,) = api.get("escalations").json
     assert (case["level"], case["reason"], case["status"]) == (1, "reversal", "open")
+
+
+def test_amounts_before_and_after_are_numbers(account: Account, api: Caller) -> None:
+    invoice = make.invoice(account, amount=Decimal("1000.5"), currency="KWD")
+    lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal("1000.505"))
+    other = make.invoice(account, amount=100)
+    api.patch(f"invoices/{other.pk}", {"amount": 120.5})
+    entries = {each["kind"]: each for each in api.get(f"invoices/{invoice.pk}/timeline").json}
+    assert entries["payment_recorded"]["after"] == {"balance": 0, "credit": 0.005}
+    (changed,) = (each for each in api.get(f"invoices/{other.pk}/timeline").json if each["kind"] == "changed")
+    assert (changed["before"], changed["after"]) == ({"amount": 100}, {"amount": 120.5})
 
 
 def test_the_timeline_is_oldest_first_in_pages_and_says_why(account: Account, invoice: Invoice, api: Caller) -> None:

@@ -137,11 +137,23 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 def test_what_is_no_document_is_refused_in_words_and_nothing_is_kept(api: Caller, invoice: Invoice, name: str) -> None:
     body, content_type = HOSTILE[name]
     answer = put(api, invoice, body, content_type)
-    problem = is_problem(answer, 400 if name == "empty" else 422)
+    problem = is_problem(answer, 422)
     assert problem["detail"].endswith(".")
     assert not Document.objects.exists()
     assert not DocumentFile.objects.exists()
     is_problem(get(api, invoice), 404)
+
+
+@pytest.mark.parametrize("content_type", ["application/pdf", "text/xml", "application/json", ""])
+def test_an_empty_body_is_a_file_that_is_empty(api: Caller, invoice: Invoice, content_type: str) -> None:
+    problem = is_problem(put(api, invoice, b"", content_type), 422)
+    assert problem["errors"] == [
+        {
+            "field": "document",
+            "code": "empty",
+            "message": "document: The file is empty. Send a PDF, or a UBL 2.1 invoice in XML.",
+        }
+    ]
 
 
 def test_ten_mib_are_accepted_and_one_byte_more_is_413(api: Caller, invoice: Invoice) -> None:

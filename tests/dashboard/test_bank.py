@@ -1,6 +1,8 @@
 """Bank statements in the dashboard: from the upload to the payment, and back."""
 
+import html
 import re
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +14,9 @@ from communications.models import CollectionSettings
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.bank import files
-from invoices.bank.proposals import mark
-from invoices.models import BankFile, BankLine, BankStatement, Receipt
+from invoices.bank import files, posting
+from invoices.bank.proposals import Action, Proposal, mark
+from invoices.models import BankFile, BankLine, BankStatement, Invoice, Receipt
 from invoices.models.bank import LineState
 from tests import make
 from tests.dashboard.world import World, nothing_changes, page
@@ -187,3 +189,72 @@ def test_texts_of_the_bank_are_escaped(own: World) -> None:
         page("invoices_bankstatement", "change", line.shown.get().statement_id),
     ):
         assert "<script>alert(1)" not in text_of(client, address)
+
+
+def recorded_by_hand(own: World, *amounts: int) -> list[Receipt]:
+    found = []
+    for place, amount in enumerate(amounts):
+        number = f"PART-100{place}"
+        made = make.invoice(own.account, invoice_number=number, amount=amount, debtor_company="Part Payers LLC")
+        payment = lifecycle.record_payment(own.account, made.pk, make.STAFF, amount=Decimal(amount))
+        found.append(Receipt.objects.get(pk=payment.pk))
+    return found
+
+
+def test_a_line_that_several_payments_recorded_names_them_and_is_confirmed_without_new_money(own: World) -> None:
+    client = own.logged_in(Role.AGENT)
+    receipts = recorded_by_hand(own, 110, 120, 130)
+    line = make.bank_line(own.account, own.people[Role.AGENT], "PART-1000 PART-1001 PART-1002", 360)
+    count = Receipt.objects.count()
+    for address in (page("invoices_bankline", "change", line.pk), page("invoices_bankline", "confirm", line.pk)):
+        shown = text_of(client, address)
+        assert all(f"{receipt} (PART-100{place})" in shown for place, receipt in enumerate(receipts))
+    client.post(page("invoices_bankline", "confirm", line.pk))
+    line.refresh_from_db()
+    assert (line.state, line.result, Receipt.objects.count()) == (LineState.POSTED, "linked", count)
+    shown = text_of(client, page("invoices_bankline", "change", line.pk))
+    assert all(page("invoices_payment", "change", receipt.pk) in shown for receipt in receipts)
+
+
+def select(client: Client, lines: list[BankLine], **given: str) -> str:
+    body: dict[str, Any] = {"action": "confirm_selected", "_selected_action": [line.pk for line in lines], **given}
+    response = client.post(page("invoices_bankline", "changelist"), body, follow=True)
+    return html.unescape(response.content.decode())
+
+
+def test_each_selected_line_is_checked_and_the_refused_ones_are_named_with_the_reason(own: World) -> None:
+    client, agent = own.logged_in(Role.AGENT), own.people[Role.AGENT]
+    for place in range(5):
+        make.invoice(own.account, invoice_number=f"SEL-100{place}", amount=100 + place, debtor_company=f"Sel {place}")
+    lines = [make.bank_line(own.account, agent, f"SEL-100{place}", 100 + place) for place in range(4)]
+    shown = select(client, lines)
+    assert all(f"SEL-100{place} AED 10{place}.00" in shown for place in range(4))
+    found = re.search(r'name="shown" value="(\{.*?\})"', shown)
+    assert found
+    # Meanwhile one is matched with another invoice, one is handled, and one invoice is paid.
+    other = BankLine.objects.get(pk=make.bank_line(own.account, agent, "SEL-1004", 104).pk)
+    BankLine.objects.filter(pk=lines[1].pk).update(proposals=other.proposals)
+    posting.ignore(own.account, lines[2].pk, make.STAFF, reason="Handled.")
+    paid = Invoice.objects.get(account=own.account, invoice_number="SEL-1003")
+    lifecycle.record_payment(own.account, paid.pk, make.STAFF, amount=Decimal(103))
+    text = select(client, lines, apply="1", shown=found[1])
+    assert "Confirm proposal: 1 row changed." in text
+    assert "3 rows not changed" in text
+    for line, reason in ((lines[1], "have changed"), (lines[2], "current status"), (lines[3], "above its balance")):
+        assert re.search(f"{re.escape(str(line))}: [^;]*{reason}", text), (str(line), reason)
+    for line in lines:
+        line.refresh_from_db()
+    assert [line.state for line in lines] == ["posted", "proposed", "ignored", "proposed"]
+
+
+def test_a_reversal_is_confirmed_on_its_own_page_only(own: World) -> None:
+    client, agent = own.logged_in(Role.AGENT), own.people[Role.AGENT]
+    line = make.bank_line(own.account, agent, "SEL-1001", 100)
+    receipt = recorded_by_hand(own, 77)[0]
+    proposal = Proposal(action=Action.REVERSE, certainty="certain", receipt=str(receipt.pk))
+    BankLine.objects.filter(pk=line.pk).update(
+        amount=-77, state="proposed", certainty="certain", proposals=[asdict(proposal)]
+    )
+    assert "on its own page" in select(client, [line], apply="1")
+    receipt.refresh_from_db()
+    assert receipt.status == "standing"

@@ -46,6 +46,32 @@ def test_what_is_stored_is_english_whatever_the_reader_speaks() -> None:
     assert texts.isascii() or "→" in texts
 
 
+def test_reasons_that_the_system_gives_are_in_the_readers_language_and_those_of_people_as_written() -> None:
+    account = make.account()
+    invoice = make.invoice(account, amount=100)
+    because = narrative.Because("books", day=dt.date(2026, 3, 1))
+    lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=invoice.amount / 4, reason=because)
+    lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=invoice.amount / 5, reason="<b>Paid</b>")
+    by_system, by_person = TimelineEntry.objects.filter(invoice=invoice, kind="payment_recorded").order_by("id")
+    assert by_system.reason == "As in the books on 2026-03-01."
+    with translation.override("ar"):
+        shown = narration.reason(by_system)
+        assert translation.gettext("As in the books on %(day)s.").partition("%")[0] in shown
+        assert "2026-03-01" not in shown
+        assert narration.reason(by_person) == "<bdi>&lt;b&gt;Paid&lt;/b&gt;</bdi>"
+    by_system.params = {}  # an older entry
+    assert "As in the books on 2026-03-01." in narration.reason(by_system)
+
+
+def test_contacts_and_metadata_are_not_shown_as_they_are_stored() -> None:
+    after = {"metadata": {"a": "b"}, "contacts": [{"email": "x@y.example"}], "tags": ["vip", "north"]}
+    entry = TimelineEntry(kind="changed", before={"tags": []}, after=after)
+    shown = narration.sentence(entry)
+    assert "{" not in shown
+    assert "Metadata changed" in shown
+    assert "vip, north" in shown
+
+
 def test_an_entry_without_parameters_is_shown_as_it_is_stored_and_escaped() -> None:
     entry = TimelineEntry(stored_text="<b>Something</b> else happened.", kind="sent")
     with translation.override("ar"):

@@ -4,10 +4,12 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from inflow.accounts.models import Account, AuditEntry
 from inflow.accounts.roles import Role
-from invoices.models import HookKind, PaymentHook, PaymentReport, PaymentSettings
+from invoices import lifecycle
+from invoices.models import HookKind, PaymentHook, PaymentReport, PaymentSettings, ReportKind
 from invoices.payment_hooks import hooks
 from tests import make
 from tests.dashboard.world import logged_in, page
@@ -77,6 +79,37 @@ def test_a_report_of_no_invoice_is_on_the_home_page_and_is_recorded_by_a_person(
     assert "A payment of AED 100.00 was recorded." in html
     assert make.again(invoice).amount_paid == 100
     assert change not in agent.get("/admin/").content.decode()
+
+
+def test_a_refund_is_reversed_from_its_report(account: Account) -> None:
+    agent = logged_in(make.user(account, Role.AGENT))
+    hook, _ = hooks.create(account, HookKind.HMAC)
+    invoice = make.invoice(account, invoice_number="INV-7", amount=100)
+    refund = make.payment_report(hook, kind=ReportKind.REFUND, payment_id="pay-77")
+    address = page("invoices_paymentreport", "reverse_payment", refund.pk)
+    change = page("invoices_paymentreport", "change", refund.pk)
+    assert address not in agent.get(change).content.decode()
+    make.payment_report(hook, payment_id="pay-77", invoice_number="INV-7")
+    assert address in agent.get(change).content.decode()
+    assert "INV-7 (AED 100.00)" in agent.get(address).content.decode()
+    assert "The payment was reversed." in agent.post(address, follow=True).content.decode()
+    assert make.again(invoice).balance == 100
+
+
+def test_the_reason_of_a_refused_report_is_in_the_readers_language(account: Account) -> None:
+    person = make.user(account, Role.AGENT)
+    hook, _ = hooks.create(account, HookKind.HMAC)
+    invoice = make.invoice(account, invoice_number="INV-7", amount=100)
+    lifecycle.change(account, invoice.pk, make.STAFF, status="cancelled")
+    report = make.payment_report(hook, invoice_id=invoice.pk)
+    with translation.override("ar"):
+        reason = translation.gettext("No payment can be recorded for a cancelled invoice.")
+    assert not reason.isascii()
+    person.language = "ar"
+    person.save(update_fields=["language"])
+    shown = logged_in(person).get(page("invoices_paymentreport", "change", report.pk)).content.decode()
+    assert reason in shown
+    assert "No payment can be" not in shown
 
 
 def test_a_report_is_dismissed_with_a_reason(account: Account, admin: Client) -> None:

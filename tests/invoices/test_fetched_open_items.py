@@ -69,6 +69,12 @@ def kinds() -> list[tuple[str, str]]:
     return list(Difference.objects.order_by("id").values_list("kind", "invoice_number"))
 
 
+def registered_the_day_before() -> None:
+    """A fetched file speaks for its day: what was registered on that day is not closed by it."""
+    before = timezone.now() - dt.timedelta(days=1)
+    Invoice.objects.update(created_at=before, entered_at=before)
+
+
 def csv_of(*rows: str) -> Answer:
     return Answer(body="\n".join(["Invoice Number,Currency,Balance", *rows]).encode())
 
@@ -77,6 +83,8 @@ def test_a_csv_is_compared_as_an_upload_and_confirms_the_payments(
     account: Account, invoice: Invoice, books: Receiver
 ) -> None:
     make.invoice(account, invoice_number="INV-2", amount=5, currency="AED")
+    registered_the_day_before()
+    make.invoice(account, invoice_number="INV-3", amount=5, currency="AED")
     books.answer = csv_of("INV-1,AED,400.00")
     source = fetched(source_of(account, f"{books.url}/open.csv?of=all"))
     (request,) = books.requests
@@ -98,6 +106,8 @@ def test_json_is_that_of_the_api_or_its_array_of_items(
     account: Account, invoice: Invoice, books: Receiver, wraps: bool
 ) -> None:
     items = [{"invoice_number": "INV-7", "currency": "AED", "balance": 70.5}]
+    if not wraps:
+        registered_the_day_before()
     data: Any = {"as_of": account.now().isoformat(), "complete": ["AED"], "items": items} if wraps else items
     books.answer = Answer(body=json.dumps(data).encode())
     fetched(source_of(account, books.url))

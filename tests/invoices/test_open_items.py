@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from communications.delivery import safeguards
 from communications.models import CollectionSettings
 from inflow.accounts.models import Account
 from invoices import credit_notes, ledger, lifecycle
@@ -18,6 +19,7 @@ from invoices.reconciliation.comparing import Item
 from tests import make
 
 pytestmark = pytest.mark.django_db
+A_DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -66,6 +68,70 @@ def test_a_test_account_compares_by_its_own_clock() -> None:
     assert [(each.kind, each.invoice_number, each.changed_since) for each in found] == [
         ("closed_there", before.invoice_number, False)
     ]
+
+
+def at(account: Account, moment: dt.datetime) -> dt.datetime:
+    """Set the clock of a test account."""
+    account.clock = moment
+    account.save(update_fields=["clock"])
+    return moment
+
+
+@pytest.mark.parametrize("year", [2026, 2030])
+@pytest.mark.parametrize("zone", ["Asia/Dubai", "America/Los_Angeles", "Pacific/Auckland"])
+def test_a_list_of_a_day_closes_only_what_was_registered_before_that_day_in_the_accounts_zone(
+    year: int, zone: str
+) -> None:
+    account = make.account(is_test=True, time_zone=zone)
+    first = dt.datetime(year, 3, 2, tzinfo=account.zone)
+    at(account, first - dt.timedelta(minutes=1))
+    before = make.invoice(account, amount=1000, currency="AED")
+    at(account, first + dt.timedelta(hours=9))
+    same_day = make.invoice(account, amount=1000, currency="AED")
+    listed = make.invoice(account, amount=1000, currency="AED")
+    last = at(account, first + dt.timedelta(hours=15))
+    found = comparing.compare(account, [item(listed, 400)], as_of=last, earliest=first, complete=["AED"])
+    assert [(each.kind, each.invoice_number) for each in found] == [
+        ("other_balance", listed.invoice_number),
+        ("closed_there", before.invoice_number),
+    ]
+    exact = comparing.compare(account, [], as_of=last, complete=["AED"])
+    assert {each.invoice_number for each in exact} == {
+        before.invoice_number,
+        same_day.invoice_number,
+        listed.invoice_number,
+    }
+
+
+def test_what_was_opened_again_after_the_list_is_not_closed_there(account: Account) -> None:
+    returned, open_before = (make.invoice(account, amount=1000, currency="AED") for _ in range(2))
+    payment = ledger.record_payment(account, returned.pk, make.STAFF, amount=Decimal(1000))
+    made = account.now()
+    ledger.reverse_payment(account, None, payment.pk, make.STAFF)
+    lifecycle.change(account, open_before.pk, make.STAFF, status="disputed")
+    found = comparing.compare(account, [], as_of=made, complete=["AED"])
+    assert [(each.kind, each.invoice_number, each.changed_since) for each in found] == [
+        ("closed_there", open_before.invoice_number, True)
+    ]
+    later = comparing.compare(account, [], as_of=account.now(), complete=["AED"])
+    assert len(later) == 2
+
+
+def test_what_was_cancelled_after_the_list_is_not_missing_here(account: Account, invoice: Invoice) -> None:
+    made = account.now()
+    lifecycle.change(account, invoice.pk, make.STAFF, status="cancelled")
+    assert comparing.compare(account, [item(invoice)], as_of=made) == []
+    assert [each.kind for each in comparing.compare(account, [item(invoice)], as_of=account.now())] == ["missing_here"]
+
+
+def test_an_old_list_confirms_only_the_payments_up_to_its_day(account: Account, invoice: Invoice) -> None:
+    CollectionSettings.objects.update_or_create(account=account, defaults={"stale_after_hours": 24})
+    made = account.now() - dt.timedelta(days=30)
+    Invoice.objects.update(created_at=made - A_DAY, entered_at=made - A_DAY)
+    comparing.record(account, [item(invoice)], make.STAFF, source="upload", as_of=made, complete=["AED"])
+    rules = CollectionSettings.objects.get(account=account)
+    assert rules.payments_synced_at == made
+    assert safeguards.is_stale(rules, account.now())
 
 
 def test_a_lower_balance_in_the_books_is_a_payment_of_the_rest(account: Account, invoice: Invoice) -> None:

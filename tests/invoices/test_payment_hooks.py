@@ -264,6 +264,25 @@ def test_a_refund_that_arrives_before_its_payment_names_it_afterwards(invoice: I
     assert TimelineEntry.objects.filter(invoice=invoice, kind="payment_reported").count() == 1
 
 
+def test_a_person_reverses_the_whole_payment_that_was_taken_back(
+    account: Account, invoice: Invoice, stripe: PaymentHook
+) -> None:
+    post(stripe, event("charge.refunded", id="evt_8", amount_refunded=50))
+    post(stripe, event("charge.refunded", id="evt_9", amount_refunded=100_050))
+    early = PaymentReport.objects.get(event_id="evt_9")
+    with pytest.raises(Refused, match="whole payment"):
+        reports.reverse(early, make.STAFF)
+    post(stripe, event())
+    reports.reverse(PaymentReport.objects.get(event_id="evt_9"), make.STAFF, reason="Refunded.")
+    report = PaymentReport.objects.get(event_id="evt_9")
+    assert (report.status, report.handled_by, report.handled_because) == ("recorded", make.STAFF.name, "Refunded.")
+    assert (make.again(invoice).amount_paid, Receipt.objects.get().status) == (Decimal(0), "reversed")
+    with pytest.raises(Refused, match="handled already"):
+        reports.reverse(report, make.STAFF)
+    with pytest.raises(Refused, match="whole payment"):
+        reports.reverse(PaymentReport.objects.get(event_id="evt_8"), make.STAFF)
+
+
 def test_a_chargeback_and_its_withdrawal_are_one_matter_for_a_person(invoice: Invoice, stripe: PaymentHook) -> None:
     post(stripe, event())
     for id, kind in (("evt_8", "charge.dispute.created"), ("evt_9", "charge.dispute.funds_withdrawn")):
@@ -294,7 +313,7 @@ def test_a_payment_that_is_sent_again_under_another_event_id_is_recorded_once(
         ({"invoice_number": "NOPE"}, "unknown_invoice"),
         ({"invoice_number": ""}, "unknown_invoice"),
         ({"currency": "USD"}, "other_currency"),
-        ({"amount": "10.555"}, "refused"),
+        ({"amount": "10.555"}, "too_many_decimals"),
     ],
 )
 def test_what_can_not_be_recorded_is_kept_and_answered_200(
@@ -312,8 +331,8 @@ def test_a_cancelled_invoice_takes_no_payment_and_the_report_is_kept(
     lifecycle.change(account, invoice.pk, make.STAFF, status="cancelled")
     post(hook, payment(invoice_number="", invoice_id=str(invoice.pk)))
     report = PaymentReport.objects.get()
-    assert (report.status, report.problem) == ("open", "refused")
-    assert "cancelled" in report.detail
+    assert (report.status, report.problem, report.detail) == ("open", "cancelled", "")
+    assert reports.reason_of(report) == "No payment can be recorded for a cancelled invoice."
 
 
 def test_a_payment_that_staff_recorded_already_is_left_to_them(
@@ -322,7 +341,9 @@ def test_a_payment_that_staff_recorded_already_is_left_to_them(
     lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal("1000.5"), reference="R-1")
     post(hook, payment())
     assert make.again(invoice).amount_paid == Decimal("1000.5")
-    assert PaymentReport.objects.get().problem == "refused"
+    report = PaymentReport.objects.get()
+    assert report.problem == "duplicate"
+    assert "R-1" in reports.reason_of(report)
 
 
 def test_a_person_records_it_on_the_right_invoice_once(account: Account, invoice: Invoice, hook: PaymentHook) -> None:

@@ -1,5 +1,6 @@
 """A row action performed on the rows that are selected in a list: a form first, then a second POST."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -19,12 +20,18 @@ from invoices.errors import Refused
 
 # The largest number of rows that one request changes.
 MOST = 200
-_REFUSALS_SHOWN = 5
+# Rows that are named for each reason of a refusal.
+_ROWS_NAMED = 20
 
 
-def bulk(button: Any) -> Any:
-    """Return an entry of a list's `actions`, from a button that `row_action` made."""
+def bulk(button: Any, form: type[PageForm] | None = None) -> Any:
+    """Return an entry of a list's `actions`, from a button that `row_action` made.
+
+    The rows are of one account. A form that depends on more than their account is about all of them: `selected`.
+    """
     row_action: RowAction = button.row_action
+    if form:
+        row_action = replace(row_action, form=form)
 
     def view(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]") -> HttpResponse | None:
         return _perform(model_admin, request, rows, row_action)
@@ -47,7 +54,7 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", acti
     if error:
         messages.error(request, error)
         return None
-    form = action.form(request.POST if "apply" in request.POST else None, row=chosen[0])
+    form = action.form(request.POST if "apply" in request.POST else None, row=chosen[0], selected=chosen)
     if form.is_bound and form.is_valid():
         _do(model_admin, request, chosen, form, action)
         return HttpResponseRedirect(request.get_full_path())
@@ -69,7 +76,8 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", acti
 
 def _do(model_admin: Any, request: HttpRequest, chosen: list[Any], form: PageForm, action: RowAction) -> None:
     """Act on each row by itself: a refusal does not stop the others."""
-    do, done, refused = action.do, 0, []
+    do, done = action.do, 0
+    refused: dict[str, list[str]] = {}
     assert do is not None
     for row in chosen:
         try:
@@ -78,12 +86,20 @@ def _do(model_admin: Any, request: HttpRequest, chosen: list[Any], form: PageFor
             do(model_admin, row, actor(request), form)
             done += 1
         except Refused as refusal:
-            refused.append(f"{row}: {refusal.message}")
+            refused.setdefault(refusal.message, []).append(str(row))
         except ValidationError as refusal:
-            refused.append(f"{row}: {' '.join(refusal.messages)}")
+            refused.setdefault(" ".join(refusal.messages), []).append(str(row))
     if done:
         text = ngettext("%(verb)s: %(count)d row changed.", "%(verb)s: %(count)d rows changed.", done)
         messages.success(request, text % {"verb": action.title, "count": done})
     if refused:
-        text = ngettext("%(count)d row not changed: %(why)s", "%(count)d rows not changed: %(why)s", len(refused))
-        messages.warning(request, text % {"count": len(refused), "why": "; ".join(refused[:_REFUSALS_SHOWN])})
+        count = sum(map(len, refused.values()))
+        text = ngettext("%(count)d row not changed: %(why)s", "%(count)d rows not changed: %(why)s", count)
+        why = _("; ").join(f"{_named(rows)}: {reason}" for reason, rows in refused.items())
+        messages.warning(request, text % {"count": count, "why": why})
+
+
+def _named(rows: list[str]) -> str:
+    shown = _(", ").join(rows[:_ROWS_NAMED])
+    more = len(rows) - _ROWS_NAMED
+    return _("%(rows)s and %(count)d more") % {"rows": shown, "count": more} if more > 0 else shown

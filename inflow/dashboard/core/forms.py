@@ -1,6 +1,6 @@
 """Forms in the dashboard's style."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 class PageForm(forms.Form):
-    """A form in the dashboard's style, about `row` if there is one. The fields `from_row` show its values at first."""
+    """A form in the dashboard's style, about `row` if there is one. The fields `from_row` show its values at first.
+
+    `selected` are all rows that are selected in a list, of which `row` is the first.
+    """
 
     from_row: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, row: Any = None, selected: Sequence[Any] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.row = row
+        self.row, self.selected = row, selected
         for name, field in self.fields.items():
             _style(field.widget)
             if field.label is None:

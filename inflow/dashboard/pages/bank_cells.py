@@ -30,7 +30,7 @@ class Shown:
     debtor: Debtor | None
     parts: list[dict[str, Any]]
     credit: str
-    receipt: Receipt | None
+    receipts: list[Receipt]
 
     @property
     def certainty(self) -> str:
@@ -44,8 +44,8 @@ class Shown:
     @property
     def text(self) -> str:
         """Return the proposal in one line."""
-        if self.receipt:
-            return f"{self.title}: {self.receipt}"
+        if self.receipts:
+            return f"{self.title}: {_(', ').join(map(payment_shown, self.receipts))}"
         parts = ", ".join(f"{part['number']} {part['amount']}" for part in self.parts)
         credit = _("credit %(amount)s") % {"amount": self.credit} if self.credit else ""
         return f"{self.title}: {self.debtor or '–'}; {'; '.join(filter(None, [parts, credit]))}"
@@ -60,7 +60,8 @@ def shown(lines: Iterable[BankLine]) -> dict[uuid.UUID, list[Shown]]:
     invoice_ids = {pk for one in everything for pk, _part in one.shares()}
     invoices = Invoice.objects.filter(account__in=accounts).in_bulk(invoice_ids)
     debtors = Debtor.objects.filter(account__in=accounts).in_bulk({one.debtor for one in everything} - {""})
-    receipts = Receipt.objects.filter(account__in=accounts).in_bulk({one.receipt for one in everything} - {""})
+    own = Receipt.objects.filter(account__in=accounts).select_related("posted_on")
+    receipts = own.in_bulk({pk for one in everything for pk in one.payments()})
     return {line.pk: [_shown(line, one, invoices, debtors, receipts) for one in found[line.pk]] for line in lines}
 
 
@@ -81,8 +82,13 @@ def _shown(line: BankLine, one: Proposal, invoices: Any, debtors: Any, receipts:
             for invoice, part in parts
         ],
         credit=money.display(rest, line.currency) if is_receipt and rest > 0 else "",
-        receipt=receipts.get(uuid.UUID(one.receipt)) if one.receipt else None,
+        receipts=[receipts[pk] for pk in one.payments() if pk in receipts],
     )
+
+
+def payment_shown(receipt: Receipt) -> str:
+    """Return a payment with the invoice that it was recorded on."""
+    return f"{receipt} ({receipt.posted_on.invoice_number})" if receipt.posted_on else str(receipt)
 
 
 def title(proposal: Proposal) -> str:

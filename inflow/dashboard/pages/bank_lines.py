@@ -8,8 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
@@ -43,9 +45,7 @@ class ProposalsForm(PageForm):
     def clean_shown(self) -> str:
         given: str = self.cleaned_data["shown"]
         if given not in ("", mark(self.row)):
-            raise ValidationError(
-                _("The proposals have changed in the meantime. Reload the page and check them again.")
-            )
+            raise ValidationError(_changed())
         return given
 
 
@@ -60,6 +60,27 @@ class ConfirmForm(ProposalsForm):
             *((each.title, each.text.partition(": ")[2]) for each in proposals),
             *((_("Reason"), each.reasons) for each in proposals),
         ]
+
+
+class ConfirmSelectedForm(PageForm):
+    """Shows what the first proposal of each selected line will do. `shown` has the marks of all of them."""
+
+    shown = forms.JSONField(required=False, widget=forms.HiddenInput)
+
+    def prepare(self) -> None:
+        self.fields["shown"].initial = {str(line.pk): mark(line) for line in self.selected}
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        proposals = shown(self.selected)
+        return [(str(line), each.text) for line in self.selected for each in proposals.get(line.pk, [])[:1]]
+
+    def check(self, line: BankLine) -> None:
+        """Raise ValidationError if the line can't be confirmed with others."""
+        marks = self.cleaned_data["shown"]
+        if isinstance(marks, dict) and marks.get(str(line.pk), "") not in ("", mark(line)):
+            raise ValidationError(_changed())
+        if stored(line)[0].action == Action.REVERSE:
+            raise ValidationError(_("A reversal is confirmed on its own page."))
 
 
 class ChooseForm(ProposalsForm):
@@ -82,6 +103,10 @@ class IgnoreForm(PageForm):
 
 class UndoLineForm(PageForm):
     reason = TextField(rows=2, required=False, max_length=300, help_text=_lazy("Shown on the timeline."))
+
+
+def _changed() -> str:
+    return _("The proposals have changed in the meantime. Reload the page and check them again.")
 
 
 def _has_proposal(line: BankLine) -> bool:
@@ -130,7 +155,9 @@ class BankLineAdmin(OwnRowsAdmin):
         fits=_has_proposal,
         is_primary=True,
     )
-    def confirm(self, line: BankLine, actor: Actor, form: PageForm) -> str:
+    def confirm(self, line: BankLine, actor: Actor, form: ConfirmForm | ConfirmSelectedForm) -> str:
+        if isinstance(form, ConfirmSelectedForm):
+            form.check(line)
         return _accept(line, 0, actor)
 
     @page_action(_lazy("Record payment"), icon="payments", fits=lambda line: line.is_to_do and line.amount > 0)
@@ -180,7 +207,7 @@ class BankLineAdmin(OwnRowsAdmin):
         record(line, actor, "bankline.undone", **form.cleaned_data)
         return _("The line is back on the list of lines to do.")
 
-    confirm_selected = bulk(confirm)
+    confirm_selected = bulk(confirm, ConfirmSelectedForm)
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         line: BankLine = self.get_object(request, object_id)
@@ -226,9 +253,8 @@ class BankLineAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Payment"))
     def payment_link(self, line: BankLine) -> str:
-        if line.receipt_id is None:
-            return "–"
-        return link(reverse("admin:invoices_payment_change", args=[line.receipt_id]), line.receipt)
+        links = [link(reverse("admin:invoices_payment_change", args=[each.pk]), each) for each in line.payments]
+        return format_html_join(_(", "), "{}", ((each,) for each in links)) or "–"
 
 
 def _accept(line: BankLine, place: int, actor: Actor) -> str:
@@ -238,7 +264,12 @@ def _accept(line: BankLine, place: int, actor: Actor) -> str:
     posting.accept(line.account, line, proposals[place], actor)
     return {
         Action.RECEIVE: _("The payment was recorded."),
-        Action.LINK: _("The line is linked to the payment. No money was recorded."),
+        Action.LINK: ngettext(
+            "The line is linked to the payment. No money was recorded.",
+            "The line is linked to %(count)d payments. No money was recorded.",
+            len(proposals[place].payments()),
+        )
+        % {"count": len(proposals[place].payments())},
         Action.REVERSE: _(
             "The payment was reversed. No messages about its invoices are sent before the next working day."
         ),

@@ -27,7 +27,7 @@ from invoices.api.debtor_serializers import MAX_TAGS
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
-from invoices.models import Debtor, Invoice, Resolution
+from invoices.models import Debtor, Invoice, Payment, Resolution
 from invoices.models.invoices import MAX_TAG
 
 if TYPE_CHECKING:
@@ -240,8 +240,13 @@ class UndoForm(OnceForm):
 
     reason = TextField(required=False, help_text=_lazy("Shown on the timeline."))
 
+    @property
+    def payment(self) -> Payment:
+        payment: Payment = self.row
+        return payment
+
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
-        payment = self.row
+        payment = self.payment
         facts: list[tuple[StrOrPromise, str]] = [
             (_("Amount"), money.display(payment.amount, payment.currency)),
             (_("Paid on"), date_format(payment.paid_at)),

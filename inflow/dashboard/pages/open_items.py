@@ -19,7 +19,7 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.filters import choices
-from inflow.dashboard.core.forms import DayField, OwnAccountForm
+from inflow.dashboard.core.forms import ClockInput, DayField, OwnAccountForm
 from inflow.dashboard.core.markup import link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page
@@ -49,7 +49,16 @@ class ListForm(OwnAccountForm):
     )
     as_of = DayField(
         label=_lazy("Date of the list"),
-        help_text=_lazy("Invoices that were registered after this day are not compared."),
+        help_text=_lazy(
+            "In the account's time zone. Invoices that were registered on this day are not taken for closed, because"
+            " the list may be older."
+        ),
+    )
+    made_at = forms.TimeField(
+        label=_lazy("Time of the list"),
+        required=False,
+        widget=ClockInput(),
+        help_text=_lazy("If you know it, invoices that were registered earlier on that day are compared as well."),
     )
     is_complete = forms.BooleanField(
         label=_lazy("The list contains all open invoices"),
@@ -69,6 +78,18 @@ class ListForm(OwnAccountForm):
         self.set_choices("currency", [("", "–"), *((code, code) for code in sorted(money.EXPONENTS))])
         if self.person.account:
             self.fields["as_of"].initial = self.person.account.today()
+
+    def clean(self) -> None:
+        if not self.errors and self.account and self.moments()[0] > self.account.now():
+            self.add_error("as_of", _("It must not be in the future."))
+
+    def moments(self) -> tuple[dt.datetime, dt.datetime]:
+        """Return the first and the last moment at which the list can have been made."""
+        day, time, account = self.cleaned_data["as_of"], self.cleaned_data["made_at"], self.account
+        assert account is not None
+        first = dt.datetime.combine(day, time or dt.time.min, account.zone)
+        last = dt.datetime.combine(day, time or dt.time.max, account.zone)
+        return first, max(first, min(last, account.now()))
 
 
 class CorrectAllForm(SureForm):
@@ -142,18 +163,19 @@ class OpenItemsListAdmin(OwnRowsAdmin):
         )
 
     def _compare(self, request: HttpRequest, form: ListForm) -> HttpResponse:
-        upload, account, day = form.cleaned_data["file"], form.account, form.cleaned_data["as_of"]
+        upload, account = form.cleaned_data["file"], form.account
         assert account is not None
         options = {name: form.cleaned_data[name] for name in ("currency", "date_order")}
         items = reading.read(upload.read(), account, **options)
-        end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone)
+        earliest, as_of = form.moments()
         comparing.check_not_empty(account, items)
         stored, _found = comparing.record(
             account,
             items,
             actor(request),
             source=OpenItemsList.Source.UPLOAD,
-            as_of=min(end, account.now()),
+            as_of=as_of,
+            earliest=earliest,
             complete=comparing.listed_currencies(account, items) if form.cleaned_data["is_complete"] else (),
             file_name=upload.name or "",
         )

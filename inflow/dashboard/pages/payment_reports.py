@@ -14,9 +14,9 @@ from inflow.dashboard.core.markup import amount, badge, bdi, link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages.about_invoice import exact
-from inflow.dashboard.pages.forms import ReasonForm
+from inflow.dashboard.pages.forms import ReasonForm, UndoForm
 from invoices import money
-from invoices.models import MAX_NUMBER, PaymentReport, ReportKind, ReportStatus
+from invoices.models import MAX_NUMBER, Payment, PaymentReport, ReportKind, ReportStatus
 from invoices.payment_hooks import reports
 
 _BADGES = {ReportStatus.RECORDED: "success", ReportStatus.OPEN: "warning"}
@@ -41,13 +41,22 @@ class RecordForm(PageForm):
         return [(_("Amount"), money.display(report.amount, report.currency)), (_("Reference"), report.reference or "–")]
 
 
+class ReverseForm(UndoForm):
+    """Shows the payment that the provider took back, and the invoices that become outstanding again."""
+
+    @property
+    def payment(self) -> Payment:
+        payment: Payment = Payment.objects.select_related("receipt", "invoice").get(pk=self.row.receipt_id)
+        return payment
+
+
 @admin.register(PaymentReport)
 class PaymentReportAdmin(OwnRowsAdmin):
     """Reports are recorded or dismissed by a person, and never edited."""
 
     list_display = ("kind", "amount_shown", "about", "state", "why", "provider", "received")
     list_filter = choices("status", "kind")
-    list_select_related = ("invoice", "hook")
+    list_select_related = ("invoice", "hook", "receipt")
     search_fields = ("invoice_number", "reference", "payment_id")
     search_help_text = _lazy("Invoice number or reference")
     export_columns = (
@@ -59,7 +68,7 @@ class PaymentReportAdmin(OwnRowsAdmin):
         *("state", "why", "payment", "handled_by", "handled_because"),
     )
     readonly_fields = fields
-    actions_detail = ("record_on_invoice", "dismiss")
+    actions_detail = ("record_on_invoice", "reverse_payment", "dismiss")
 
     @row_action(
         _lazy("Record on an invoice"),
@@ -75,11 +84,24 @@ class PaymentReportAdmin(OwnRowsAdmin):
         return text % {"amount": money.display(receipt.amount, receipt.currency)}
 
     @row_action(
+        _lazy("Reverse the payment"),
+        icon="money_off",
+        form=ReverseForm,
+        fits=reports.is_reversible,
+        intro=_lazy("The provider took the payment back. Its invoices become outstanding again, and a case is opened."),
+        is_grave=True,
+        is_primary=True,
+    )
+    def reverse_payment(self, report: PaymentReport, actor: Actor, form: ReverseForm) -> str:
+        reports.reverse(report, actor, **form.cleaned_data)
+        return _("The payment was reversed. No messages about its invoices are sent before the next working day.")
+
+    @row_action(
         _lazy("Dismiss"),
         icon="done",
         form=ReasonForm,
         fits=_is_open,
-        intro=_lazy("Nothing is recorded. If the provider took a payment back, reverse the payment first."),
+        intro=_lazy("Nothing is recorded. If the provider took a payment back, reverse it instead."),
     )
     def dismiss(self, report: PaymentReport, actor: Actor, form: ReasonForm) -> str:
         reports.dismiss(report, actor, reason=form.cleaned_data["reason"])
@@ -103,8 +125,8 @@ class PaymentReportAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Reason"), ordering="problem")
     def why(self, report: PaymentReport) -> str:
-        problem = reports.PROBLEMS.get(report.problem)
-        return two_lines(problem, report.detail) if problem else "–"
+        reason = reports.reason_of(report)
+        return two_lines(reason, report.detail) if reason else "–"
 
     @display(description=_lazy("Payment"))
     def payment(self, report: PaymentReport) -> str:

@@ -36,6 +36,12 @@ def sentence(entry: TimelineEntry) -> str:
 
 
 @register.filter
+def reason(entry: TimelineEntry) -> str:
+    """Return the reason of the entry."""
+    return mark_safe(narrative.render_reason(entry, bdi))  # noqa: S308  (our own sentence around escaped values)
+
+
+@register.filter
 def actor(entry: TimelineEntry) -> str:
     """Return the email of a person, the name of a key, or "automatic" or "debtor" in the reader's language."""
     if entry.actor == "clock":
@@ -52,15 +58,17 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> SafeString:
     parts = [
         (capfirst(gettext(name.replace("_", " "))), _value(name, before.get(name)), _value(name, value))
         for name, value in after.items()
-        if name != "notes"
+        if name not in narrative.NOT_SHOWN
     ]
-    noted = [(gettext("Notes changed"),)] if "notes" in after else []
+    noted = [(narrative.NOT_SHOWN[name],) for name in after if name in narrative.NOT_SHOWN]
     arrow = "←" if get_language_bidi() else "→"
     changed = format_html_join(gettext("; "), "{}: <bdi>{}</bdi> " + arrow + " <bdi>{}</bdi>", parts)
     return format_html_join(gettext("; "), "{}", [*([(changed,)] if parts else []), *noted])
 
 
 def _value(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        value = gettext(", ").join(map(str, value))
     if value in (None, ""):
         return "–"
     choices = {"status": Status, "payment_status": PaymentStatus}.get(name)

@@ -211,16 +211,16 @@ def test_another_accounts_line_payment_and_debtor_are_not_found(account: Account
         posting.record(account, line.pk, make.STAFF, debtor_id=debtor.pk)
     payment = ledger.record_payment(other, make.invoice(other).pk, make.STAFF, amount=Decimal(1000))
     with pytest.raises(NotFound):
-        posting.link(account, line.pk, payment.pk, make.STAFF)
+        posting.link(account, line.pk, [payment.pk], make.STAFF)
 
 
 def test_a_payment_is_linked_to_one_line(account: Account) -> None:
     invoice = make.invoice(account, invoice_number="X-9", amount=1000)
     payment = ledger.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(10), paid_at=account.today())
     found = matched(account, table([(20, "a", "10.00"), (20, "b", "10.00")]))
-    posting.link(account, found[0].pk, payment.pk, make.STAFF)
+    posting.link(account, found[0].pk, [payment.pk], make.STAFF)
     with pytest.raises(Refused, match="another bank line"):
-        posting.link(account, found[1].pk, payment.pk, make.STAFF)
+        posting.link(account, found[1].pk, [payment.pk], make.STAFF)
 
 
 # --- All certain ones --------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_a_line_is_not_linked_to_a_payment_that_is_being_voided() -> None:
 
     def link() -> str:
         try:
-            posting.link(account, line.pk, payment.pk, make.STAFF)
+            posting.link(account, line.pk, [payment.pk], make.STAFF)
             return "linked"
         except Refused as refusal:
             return refusal.code
