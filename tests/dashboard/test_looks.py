@@ -67,3 +67,8 @@ def test_an_empty_list_says_what_it_is_for_and_a_search_without_result_does_not(
     found = client.get(f"{address}?q=nobody").content.decode()
     assert "No possible duplicates are listed." not in found
     assert "Nothing found" in found
+
+
+def test_a_debtors_timeline_has_a_title(own: World) -> None:
+    html = own.logged_in(Role.VIEWER).get(page("invoices_debtor", "timeline", own.invoice.debtor_id)).content.decode()
+    assert "<title> Timeline | InFlow</title>" in " ".join(html.split()).replace(" </title>", "</title>")
