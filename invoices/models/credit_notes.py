@@ -6,12 +6,9 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
-from invoices import money
 from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
 from invoices.models.debtors import Debtor
@@ -84,8 +81,7 @@ class CreditNote(models.Model):
         ]
 
     def __str__(self) -> str:
-        shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.date)}
-        return _("%(amount)s on %(day)s") % shown
+        return self.number
 
     @property
     def day(self) -> dt.date:

@@ -54,7 +54,7 @@ class OwnRowsAdmin(ModelAdmin):
     `sees`, `adds` and `changes` name the minimum role; None means nobody. Nothing is deleted in the dashboard.
     `linked_by` names the lookups that links of other pages use, besides those of the list's filters. `add_page`
     replaces Django's form for a new row; `add` then creates the row. `one_for_each` leads members from the list to the
-    row of their account, which has the account's key.
+    row of their account, which has the account's key. `empty_text` explains an empty list and names the next step.
     """
 
     owner: ClassVar[str] = "account"
@@ -65,6 +65,7 @@ class OwnRowsAdmin(ModelAdmin):
     export_columns: ClassVar[tuple[exporting.Column, ...]] = ()
     add_page: ClassVar["AddPage | None"] = None
     one_for_each: ClassVar[bool] = False
+    empty_text: ClassVar["StrOrPromise"] = ""
 
     actions: ClassVar[Any] = None
     list_per_page = 50

@@ -132,6 +132,9 @@ class BankAccountFilter(ValuesFilter):
 
 @admin.register(BankLine)
 class BankLineAdmin(OwnRowsAdmin):
+    empty_text = _lazy(
+        "There are no bank lines. They appear here after a bank statement has been uploaded: see Bank statements."
+    )
     list_display = ("day", "party_shown", "amount_shown", "proposal_shown", "state_shown")
     list_filter = (WorkFilter, *choices("certainty"), BankAccountFilter, ("day", RangeDateFilter))
     search_fields = ("payer_name", "payer_account", "text", "end_to_end", "bank_reference")

@@ -70,6 +70,10 @@ def certain_of(statement: BankStatement) -> "QuerySet[BankLine]":
 
 @admin.register(BankStatement)
 class BankStatementAdmin(OwnRowsAdmin):
+    empty_text = _lazy(
+        "There are no bank statements. Choose “Import a file” to upload a statement from your bank as "
+        "CAMT.053, MT940 or CSV."
+    )
     list_display = ("account_shown", "period", "opening_shown", "closing_shown", "gap_shown", "to_do_shown")
     list_filter = (BankAccountFilter, ("to_date", RangeDateFilter))
     search_fields = ("bank_account", "statement_id", "sequence")

@@ -49,6 +49,9 @@ def _issued(note: CreditNote) -> str:
 class CreditNoteAdmin(OwnRowsAdmin):
     """Credit notes. They are issued on the page of an invoice or of a debtor."""
 
+    empty_text = _lazy(
+        "There are no credit notes. Issue one on the page of an invoice, or on the page of a debtor under “More”."
+    )
     list_display = ("date", "number", "debtor_link", "amount_shown", "applied_shown", "credit_shown", "status_shown")
     list_filter = (("date", RangeDateFilter), *choices("status"), OwnCurrencyFilter)
     list_select_related = ("debtor", "invoice")

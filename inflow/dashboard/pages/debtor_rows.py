@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from django.db.models import Case, Exists, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
-from communications.models import CallLog, Reply, ReplyStatus, Triage
+from communications.models import CallLog, Communication, Reply, ReplyStatus, Triage
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import amount, badge, link, moment
 from inflow.dashboard.core.responses import page
@@ -115,6 +115,15 @@ class ReplyInline(RowsInside):
         return badge(reply.get_status_display(), STATUS_BADGES.get(ReplyStatus(reply.status), ""))
 
 
+class MessagesInline(MessageInline):
+    """The debtor's messages. A message about several invoices has a row for each of them, of which one is shown."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        rows: QuerySet[Communication] = super().get_queryset(request)
+        same = Communication.objects.filter(message_id=OuterRef("message_id"), debtor=OuterRef("debtor"))
+        return rows.filter(~Exists(same.filter(pk__lt=OuterRef("pk"))))
+
+
 class PaymentsInline(PaymentInline):
     ordering = ("-paid_at", "-created_at", "-pk")
 
@@ -126,7 +135,7 @@ class CallInline(RowsInside):
     ordering = ("-at",)
 
 
-INLINES = (InvoiceInline, MessageInline, ReplyInline, CallInline, PaymentsInline)
+INLINES = (InvoiceInline, MessagesInline, ReplyInline, CallInline, PaymentsInline)
 
 
 # --- Timeline ----------------------------------------------------------------------------------------------------

@@ -147,10 +147,21 @@ class DebtorAdmin(OwnRowsAdmin):
     )
     inlines = (ContactInline, *debtor_rows.INLINES)
     actions_detail = (
-        *("record_transfer", "apply_credit", "log_call", "send_statement", "timeline", "never_chase", "chase_again"),
+        *("record_transfer", "apply_credit", "log_call", "send_statement", "chase_again"),
         {
             "title": _lazy("More"),
-            "items": ["credit_note", "opt_out", "opt_in", "agree", "revoke_links", "statement", "merge_into", "split"],
+            "items": [
+                "timeline",
+                "credit_note",
+                "never_chase",
+                "opt_out",
+                "opt_in",
+                "agree",
+                "revoke_links",
+                "statement",
+                "merge_into",
+                "split",
+            ],
         },
     )
 

@@ -98,6 +98,10 @@ def _payment_shown(receipt: Receipt) -> str:
 class DifferenceAdmin(OwnRowsAdmin):
     """Differences between the invoices and the books."""
 
+    empty_text = _lazy(
+        "There are no differences. They appear here after a list of open items from the books has been "
+        "compared with the invoices: see Reconciliations."
+    )
     list_display = ("number_shown", "kind_shown", "here_shown", "there_shown", "changed_shown", "status_shown")
     list_filter = choices("kind", "status")
     linked_by = ("list__id__exact",)

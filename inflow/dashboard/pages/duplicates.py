@@ -48,6 +48,11 @@ class PossibleDuplicateAdmin(OwnRowsAdmin):
     """Pairs of debtors that may be the same. They are found every night, and when a manager requests it."""
 
     list_before_template = "admin/invoices/possibleduplicate/search.html"
+    empty_text = _lazy(
+        "No possible duplicates are listed. InFlow compares names, addresses and phone numbers every "
+        "night and lists similar debtors here. You then merge them or keep them apart. To merge two debtors "
+        "that you know, open one of them and choose “Merge into…”."
+    )
     ordering = ("-found_at", "-id")
     list_display = ("one_shown", "other_shown", "reasons_shown", "shared_shown", "found", "state")
     list_filter = (KeptApartFilter, ReasonFilter)

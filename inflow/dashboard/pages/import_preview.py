@@ -68,7 +68,7 @@ def preview(model_admin: OwnRowsAdmin, request: HttpRequest, file: Import) -> di
         "chosen": chosen,
         "page": shown,
         "rows": [_shown(file, row) for row in shown],
-        "headings": [column_label(file.kind, name) for name in _SHOWN[Kind(file.kind)]],
+        "headings": _headings(file),
         "may_map": may_import(person(request), file.kind) and mapping.may_be_mapped(file),
         "columns_url": model_admin.url("columns", file.pk),
         "proposals": import_proposals.of(file, person(request)),
@@ -97,6 +97,10 @@ _SHOWN: dict[Kind, tuple[str, ...]] = {
 }
 
 
+def _headings(file: Import) -> list[str]:
+    return [column_label(file.kind, name) for name in _SHOWN[Kind(file.kind)]]
+
+
 def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
     currency = row.said.get("currency") or (file.currency if file.kind == Kind.INVOICES else "")
     cells = [row.said.get(name, "") for name in _SHOWN[Kind(file.kind)]]
@@ -105,7 +109,7 @@ def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
     cells[2] = f"{currency} {amount if is_raw else _figure(amount, currency)}".strip()
     return {
         "line": row.line,
-        "cells": cells,
+        "cells": list(zip(_headings(file), cells, strict=True)),
         "badge": badge(row.get_outcome_display(), OUTCOME_BADGES.get(Outcome(row.outcome), "")),
         "is_applied": row.is_applied,
         "reason": row.reason,

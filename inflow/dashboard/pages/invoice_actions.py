@@ -256,7 +256,10 @@ class InvoiceActions:
         icon="cancel",
         form=ReasonForm,
         fits=_is_open_or_written_off,
-        intro=_lazy("For an invoice that was issued by mistake. This can't be undone."),
+        intro=_lazy(
+            "For an invoice that was issued by mistake. Messages about it stop. There is no button that reopens it, but"
+            " the API can register the same number again with “reopen”."
+        ),
         is_grave=True,
     )
     def cancel(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:

@@ -189,6 +189,7 @@ class MergeStateFilter(OptionsFilter):
 class DebtorMergeAdmin(OwnRowsAdmin):
     """Merged debtors. A merge can be undone for 30 days."""
 
+    empty_text = _lazy("No debtors have been merged. After a merge, you can undo it here for 30 days.")
     ordering = ("-created_at", "-id")
     list_display = ("loser_shown", "winner_shown", "merged", "merged_by", "state")
     list_filter = (MergeStateFilter,)

@@ -114,6 +114,10 @@ def _correctable_counts(row: OpenItemsList) -> dict[str, int]:
 class OpenItemsListAdmin(OwnRowsAdmin):
     """Lists of open items, compared when they arrive."""
 
+    empty_text = _lazy(
+        "No list has been compared yet. Upload the open items of your accounting system, and see which "
+        "invoices differ from it."
+    )
     adds = Role.AGENT
     list_display = ("made", "source", "file_name", "complete_shown", "items", "differences_shown", "created")
     list_filter = choices("source")

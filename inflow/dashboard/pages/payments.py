@@ -121,11 +121,11 @@ class PaymentAdmin(AboutInvoice):
     )
     search_help_text = _lazy("Invoice number, name, company or reference")
     fields = (
-        *("debtor_shown", payment_amount, "applied_shown", "credit_shown", "paid_at"),
+        *("debtor_link", payment_amount, "applied_shown", "credit_shown", "paid_at"),
         *(payment_method, "reference", payment_status, "created_at"),
     )
     readonly_fields = (
-        *("debtor_shown", payment_amount, "applied_shown", "credit_shown"),
+        *("debtor_link", payment_amount, "applied_shown", "credit_shown"),
         *(payment_method, payment_status),
     )
     actions_detail = ("void", "reverse")
@@ -175,6 +175,10 @@ class PaymentAdmin(AboutInvoice):
         if payment.invoice:
             return two_lines(payment.invoice.debtor_name, payment.invoice.debtor_company)
         return two_lines(payment.debtor.name, payment.debtor.company)
+
+    @display(description=_lazy("Debtor"))
+    def debtor_link(self, payment: Payment) -> str:
+        return link(reverse("admin:invoices_debtor_change", args=[payment.debtor_id]), payment.debtor)
 
     def import_url(self, request: HttpRequest) -> str | None:
         return import_url(person(request), Kind.PAYMENTS)

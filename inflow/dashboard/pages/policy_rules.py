@@ -100,6 +100,11 @@ class PolicyRuleAdmin(OwnRowsAdmin):
 
     adds = changes = Role.MANAGER
     form = RuleForm
+    empty_text = _lazy(
+        "There are no rules, so each invoice follows its own policy, else that of its debtor, else the "
+        "default policy. A rule chooses a policy by tag, country, currency or amount, for example for large "
+        "invoices."
+    )
     list_display = ("position", "conditions", "policy_name", "matches_shown")
     list_display_links = ("position", "conditions")
     list_select_related = ("policy", "account")
