@@ -71,7 +71,7 @@ class OwnerFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         members = rows_of(person(request), User.objects.filter(is_active=True, account__isnull=False))
-        owners = members.filter(pk__in=Debtor.objects.exclude(owner=None).values("owner")).order_by("email")
+        owners = members.filter(Exists(Debtor.objects.filter(owner=OuterRef("pk")))).order_by("email")
         return [
             ("me", _("Me")),
             ("none", _("Nobody")),
@@ -313,6 +313,9 @@ class DebtorAdmin(OwnRowsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         rows: QuerySet[Debtor] = super().get_queryset(request).filter(merged_into=None)
+        return rows
+
+    def with_figures(self, request: HttpRequest, rows: QuerySet[Debtor]) -> QuerySet[Debtor]:
         return debtor_figures.with_balances(rows, person(request))
 
     def get_inlines(self, request: HttpRequest, obj: Debtor | None) -> list[Any]:

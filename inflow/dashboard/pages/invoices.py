@@ -120,7 +120,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
         }
         return {"case": case}
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+    def with_figures(self, request: HttpRequest, rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Annotate `is_stopped`: the next message is stopped by the account's settings or its suspension."""
         channel_is_stopped = Invoice.objects.filter(
             pk=OuterRef("pk"),
@@ -129,7 +129,6 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
         )
         of_account = Q(account__suspended_at__isnull=False) | Q(account__collection__is_stopped=True)
         is_stopped = ExpressionWrapper(of_account | Q(Exists(channel_is_stopped)), output_field=BooleanField())
-        rows: QuerySet[Invoice] = super().get_queryset(request)
         return rows.annotate(is_stopped=is_stopped)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
