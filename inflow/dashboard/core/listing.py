@@ -28,7 +28,7 @@ _FORMS = {
 }
 
 
-class BoundedPaginator(Paginator):
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Pages of the first `MOST_COUNTED` rows. `is_cut` if there are more."""
 
     template_name = "admin/pagination_bounded.html"
@@ -54,6 +54,8 @@ class BoundedChangeList(ChangeList):
     The figures of its rows (`with_figures`) are read for the rows of the page only, not for those that are skipped or
     sorted before it.
     """
+
+    result_list: Any
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         try:
