@@ -48,6 +48,8 @@ from invoices.debtors import aliases, editing, searching
 from invoices.errors import Refused
 from invoices.models import OPEN, Debtor, Invoice
 
+_NO_LIMIT = 1_000_000_000
+
 
 class CreditFilter(DropdownFilter):
     title, parameter_name = _lazy("unapplied credit"), "credit"
@@ -330,7 +332,10 @@ class DebtorAdmin(OwnRowsAdmin):
         """Find debtors by the beginnings of words, the end of the phone number, an external id or an email."""
         if not (text := listing.bounded(canonical_words(search_term))):
             return queryset, False
-        return queryset.filter(searching.matching(person(request).account_id, text)), False
+        found = Debtor.objects.filter(searching.matching(person(request).account_id, text)).order_by()
+        # With a limit, PostgreSQL finds them by their words first. It would else read debtors in the order of the list
+        # and split the names of each into words, until it has a page.
+        return queryset.filter(pk__in=found.values("pk")[:_NO_LIMIT]), False
 
     name_shown = text_column(_lazy("Name"), "name", "company")
 
