@@ -7,30 +7,41 @@ if TYPE_CHECKING:
     from inflow.accounts.models import Account
 
 # One debtor for every ten invoices, which were created one second apart. Of twenty invoices, nine are paid, six new,
-# three overdue, one disputed and one on hold.
+# three overdue, one disputed and one on hold. Every tenth debtor has an Arabic name, every
+# hundredth a tag.
 _FILL = """
 WITH debtors AS (
   INSERT INTO invoices_debtor (id, account_id, name, company, email, phone, language, time_zone, country,
-                               subdivision, unhandled_answers, created_at)
-  SELECT gen_random_uuid(), %(account)s, 'Ahmed Al Rashid', 'Gulf Trading ' || n || ' LLC',
-         'debtor' || n || '@example.com', '', '', '', '', '', 0, now()
+                               subdivision, unhandled_answers, tags, created_at)
+  SELECT gen_random_uuid(), %(account)s,
+         CASE WHEN n %% 10 = 0
+           THEN (ARRAY['أحمد', 'فاطمة', 'يوسف', 'مريم'])[1 + n / 10 %% 4] || ' '
+             || (ARRAY['الراشد', 'المنصوري', 'الهاشمي'])[1 + n / 40 %% 3]
+           ELSE (ARRAY['Ahmed', 'Fatima', 'Youssef', 'Maryam', 'John', 'Priya', 'Omar'])[1 + n %% 7] || ' '
+             || (ARRAY['Al Rashid', 'Al Mansoori', 'Haddad', 'Smith', 'Nair'])[1 + n / 7 %% 5] END,
+         (ARRAY['Gulf', 'Desert', 'Pearl', 'Marina'])[1 + n %% 4] || ' Trading ' || n || ' LLC',
+         'debtor' || n || '@example.com', '+97150' || lpad(n::text, 7, '0'), '', '', '', '', 0,
+         CASE WHEN n %% 100 = 0 THEN ARRAY['wholesale'] ELSE ARRAY[]::text[] END,
+         now() - (%(debtors)s - n) * interval '10 seconds' - interval '1 minute'
   FROM generate_series(1, %(debtors)s) n
-  RETURNING id, email, company
+  RETURNING id, name, email, phone, company
 ), numbered AS (
-  SELECT id, email, company, row_number() OVER () AS place FROM debtors
+  SELECT *, lower(split_part(company, ' ', 1)) || 'trading' || substring(company from '[0-9]+') AS base,
+    row_number() OVER () AS place
+  FROM debtors
 ), identities AS (
   INSERT INTO invoices_debtoridentity (account_id, debtor_id, base, form, email, phone, created_at)
-  SELECT %(account)s, id, 'gulftrading' || substring(company from '[0-9]+'), 'llc', email, '+971501234567', now()
+  SELECT %(account)s, id, base, 'llc', email, phone, now()
   FROM numbered
 )
 INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company, debtor_email,
   debtor_phone, party, amount, currency, issue_date, due_date, language, notes, amount_paid, status, payment_status,
   round, escalation_level, version, created_at, updated_at, is_chased, entered_on, slip_days, aged_on, hold_until,
   disputed_at, next_check_at)
-SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), 'Ahmed Al Rashid', d.company,
-  d.email, '+971501234567', 'gulftrading' || substring(d.company from '[0-9]+') || '|llc',
+SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), d.name, d.company,
+  d.email, d.phone, d.base || '|llc',
   25000 + n %% 1000, (ARRAY['AED', 'USD', 'EUR', 'SAR', 'KWD'])[1 + n %% 5],
-  current_date - 60, current_date + (CASE WHEN s.status IN ('overdue', 'disputed') THEN -10 ELSE 30 END),
+  current_date - 60, current_date + (CASE WHEN s.status IN ('overdue', 'disputed') THEN -1 - n %% 50 ELSE n %% 60 END),
   'en', '', CASE WHEN s.status = 'paid' THEN 25000 + n %% 1000 ELSE 0 END, s.status,
   CASE WHEN s.status = 'paid' THEN 'paid' ELSE 'unpaid' END, 0, 0, 1,
   now() - (%(count)s - n) * interval '1 second' - interval '1 minute', now(), true, current_date - 60, 0,
@@ -38,7 +49,7 @@ SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), '
   CASE WHEN s.status = 'disputed' THEN now() END,
   CASE WHEN s.status IN ('new', 'overdue') THEN now() + interval '20 days' END
 FROM generate_series(1, %(count)s) n
-JOIN numbered d ON d.place = 1 + n %% %(debtors)s,
+JOIN numbered d ON d.place = 1 + (n + n / %(debtors)s * 7) %% %(debtors)s,
 LATERAL (SELECT CASE WHEN n %% 20 < 9 THEN 'paid' WHEN n %% 20 < 15 THEN 'new' WHEN n %% 20 < 18 THEN 'overdue'
                      WHEN n %% 20 = 18 THEN 'disputed' ELSE 'on_hold' END AS status) s
 """

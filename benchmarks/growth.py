@@ -21,10 +21,13 @@ from benchmarks._stack import stack
 FILTERS = ["status=new", "status=overdue,disputed", "payment_status=unpaid", "is_overdue=true", "is_overdue=false"]
 BASE, MESSAGES, DEBTORS = "/api/zapier/invoices", "/api/zapier/communications", "/api/zapier/debtors"
 Calls = dict[str, Callable[[], object]]
+# Milliseconds at the largest size, as promised for the dashboard: lists, home, and a debtor's page.
+GOALS = {"dashboard's home": 60, "dashboard's page of a debtor": 300}
+LIST_GOAL = 100
 
 
 def run(*, quick: bool = False) -> None:
-    sizes, calls = ([1_000, 10_000], 20) if quick else ([10_000, 100_000, 1_000_000], 100)
+    sizes, calls = ([1_000, 10_000], 5) if quick else ([10_000, 100_000, 1_000_000], 100)
     found: dict[str, list[float]] = {}
     with stack() as data, serving("InFlow", data) as server:
         for size in sizes:
@@ -35,9 +38,10 @@ def run(*, quick: bool = False) -> None:
                 found.setdefault(name, []).append(_milliseconds(call, calls))
         walked, rows = _plans(key)
     print("Milliseconds, median of one client's calls, by invoices of the account:")
-    print(f"  {'':32}" + "".join(f"{size:>12,}" for size in sizes) + "    last to first")
+    print(f"  {'':32}" + "".join(f"{size:>12,}" for size in sizes) + "    last to first    goal")
     for name, times in found.items():
-        print(f"  {name:32}" + "".join(f"{one:12.2f}" for one in times) + f"{times[-1] / times[0]:15.2f} x")
+        goal = GOALS.get(name, LIST_GOAL if name.startswith("dashboard's") else "")
+        print(f"  {name:32}" + "".join(f"{one:12.2f}" for one in times) + f"{times[-1] / times[0]:15.2f} x{goal:>8}")
     print(f"At {sizes[-1]:,}: tables scanned as a whole: {', '.join(walked) or 'none'}; rows read for a page: {rows}")
     if walked:
         raise _results.Failed(1)
@@ -57,7 +61,7 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
     deep = _behind(server, key, f"{BASE}?limit=100", depth)
     deep_debtors = _behind(server, key, f"{DEBTORS}?limit=100", depth // 10)
     deep_messages = _behind(server, key, f"{MESSAGES}?limit=100", depth)
-    one = Invoice.objects.filter(account=account_id).order_by("?").values_list("pk", flat=True)[0]
+    one, debtor = Invoice.objects.filter(account=account_id).order_by("?").values_list("pk", "debtor_id")[0]
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(User.objects.create_user(f"{account_id}@example.com", account_id=account_id, role="admin"))
     calls: Calls = {
@@ -81,8 +85,13 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
         "dashboard's debtors": lambda: client.get("/admin/invoices/debtor/"),
         "dashboard's overdue debtors": lambda: client.get("/admin/invoices/debtor/?state=overdue"),
         "dashboard's debtors, searched": lambda: client.get("/admin/invoices/debtor/?q=Trading+77"),
+        "dashboard's debtors, page 20": lambda: client.get("/admin/invoices/debtor/?p=20"),
+        "dashboard's page of a debtor": lambda: client.get(f"/admin/invoices/debtor/{debtor}/change/"),
         "dashboard's home": lambda: client.get("/admin/"),
         "dashboard's invoices": lambda: client.get("/admin/invoices/invoice/"),
+        "dashboard's invoices, past due": lambda: client.get("/admin/invoices/invoice/?due=past"),
+        "dashboard's invoices, searched": lambda: client.get("/admin/invoices/invoice/?q=Trading+77"),
+        "dashboard's invoices by number": lambda: client.get("/admin/invoices/invoice/?q=SEED-0000007"),
         "dashboard's messages": lambda: client.get("/admin/communications/communication/"),
         "dashboard's deliveries": lambda: client.get("/admin/webhooks/delivery/"),
         "sweep for due messages": sender.send_due,

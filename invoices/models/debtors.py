@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts.models import Account, Language, User, known_subdivision
 from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
+from invoices.models.searching import WORDS
 
 # Kinds of messages that a contact may receive.
 MESSAGE_KINDS = (
@@ -99,6 +101,8 @@ class Debtor(models.Model):
         indexes = [
             models.Index(fields=["account"], name="debtor_of_an_account"),
             models.Index(fields=["account", "-created_at", "-id"], name="debtor_newest"),
+            models.Index(fields=["account", "name", "id"], name="debtor_by_name", condition=Q(merged_into=None)),
+            GinIndex(WORDS, name="debtor_by_words"),
         ]
 
     def __str__(self) -> str:

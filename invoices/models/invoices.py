@@ -182,8 +182,13 @@ class Invoice(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
-            # Cancelled invoices too, whose numbers may be used again.
-            models.Index(fields=["account", "invoice_number"], name="invoice_by_number"),
+            # Cancelled invoices too, whose numbers may be used again; also by the beginning of a number.
+            models.Index(
+                fields=["account", "invoice_number"],
+                opclasses=["uuid_ops", "varchar_pattern_ops"],
+                name="invoice_by_beginning",
+            ),
+            models.Index(fields=["account", "currency"], name="invoice_by_currency"),
             models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
             models.Index(fields=["account", "payment_status", "-created_at", "-id"], name="invoice_by_payment_status"),
             # The orders of the API's list, without a filter and by status.

@@ -15,6 +15,8 @@ from communications.portal import statement
 from communications.schedule import policies
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
+from inflow.dashboard.core import listing
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages import debtor_figures
 from invoices import lifecycle, timeline
 from invoices.debtors import finding
@@ -283,3 +285,31 @@ def test_the_sums_of_the_list_are_computed_for_the_rows_of_its_page_only(own: Wo
     scans = [line for line in plan.splitlines() if "on invoices_invoice" in line]
     assert scans
     assert all("loops=3)" in line for line in scans), plan
+
+
+def test_a_list_counts_and_reaches_its_first_rows_only(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        make.invoice(own.account, debtor_name=f"Debtor {number}", debtor_company="", debtor_email=f"{number}@x.example")
+    client, address = own.logged_in(Role.VIEWER), page("invoices_debtor", "changelist")
+    everything = client.get(address)
+    assert everything.context["cl"].result_count == 6
+    assert "filter or search" not in everything.content.decode()
+    monkeypatch.setattr(listing, "MOST_COUNTED", 3)
+    monkeypatch.setattr(OwnRowsAdmin, "list_per_page", 2)
+    cut = client.get(address)
+    assert "The first 3 of more" in cut.content.decode()
+    assert len(cut.context["cl"].result_list) == 2
+    assert len(client.get(address, {"p": "2"}).context["cl"].result_list) == 1
+    assert client.get(address, {"p": "3"}).status_code == 302
+    rows = client.get(page("invoices_debtor", "export", "csv")).content.decode()
+    assert all(f"{number}@x.example" in rows for number in range(3))
+    assert "AED 25000.00" in rows
+
+
+def test_the_balances_are_computed_for_the_rows_of_the_page_only(own: World) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert own.logged_in(Role.VIEWER).get(page("invoices_debtor", "changelist"), {"o": "1"}).status_code == 200
+    computing = [query["sql"] for query in queries if "sums_owed" in query["sql"]]
+    assert len(computing) == 1
+    assert '"invoices_debtor"."id" IN (' in computing[0]
+    assert "LIMIT" not in computing[0]

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
+from invoices.debtors import merging
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.dashboard.world import World, linked, nothing_changes, page, platform, said, verb
@@ -201,3 +202,18 @@ def test_a_corrected_debtor_is_normalised_and_recorded(own: World) -> None:
     entry = AuditEntry.objects.filter(account=own.account).latest("id")
     assert (entry.action, entry.actor) == ("debtor.changed", own.people[Role.AGENT].email)
     assert entry.detail["changes"]["email"] == ["pay@falcon.example", "ahmed@gulf.example"]
+
+
+def test_an_invoice_is_found_by_its_number_and_by_its_debtor_even_if_merged(own: World) -> None:
+    losing = make.invoice(own.account, invoice_number="ab-2026-7", debtor_name="Zenobia", debtor_email="z@x.example")
+    chosen, client = own.invoice.debtor, own.logged_in(Role.VIEWER)
+
+    def found(text: str) -> set[str]:
+        html = client.get(page("invoices_invoice", "changelist"), {"q": text}).content.decode()
+        return linked(html, "invoices_invoice")
+
+    for text in ("ab-2026", "AB-2026-7", "zenob", "z@x.example"):
+        assert found(text) == {str(losing.pk)}, text
+    merging.merge(own.account, losing.debtor_id, chosen.pk, make.STAFF)
+    assert str(losing.pk) in found("zenobia")
+    assert found("2026-7") == set()

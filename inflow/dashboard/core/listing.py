@@ -8,13 +8,17 @@ from django.contrib.admin import FieldListFilter, RelatedFieldListFilter, Simple
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import DataError
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, QueryDict
+from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
 MAX_LENGTH = 200
 MAX_WORDS = 8
+# Rows of a list that are counted and that its pages reach: counting a million takes as long as reading them.
+MOST_COUNTED = 10_000
 # Parameters of Django that our pages do not use. With `e`, Django would respond to a second error with a page about a
 # broken database.
 _UNUSED = frozenset({"e", "_popup", "_to_field", "_facets"})
@@ -24,8 +28,34 @@ _FORMS = {
 }
 
 
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages of the first `MOST_COUNTED` rows. `is_cut` if there are more."""
+
+    template_name = "admin/pagination_bounded.html"
+
+    @cached_property
+    def _found(self) -> int:
+        rows: Any = self.object_list
+        found: int = rows.order_by()[: MOST_COUNTED + 1].count()
+        return found
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._found, MOST_COUNTED)
+
+    @property
+    def is_cut(self) -> bool:
+        return self._found > MOST_COUNTED
+
+
 class BoundedChangeList(ChangeList):
-    """A list whose filters refuse values that are out of range for PostgreSQL or Python's dates."""
+    """A list whose filters refuse values that are out of range for PostgreSQL or Python's dates.
+
+    The figures of its rows (`with_figures`) are read for the rows of the page only, not for those that are skipped or
+    sorted before it.
+    """
+
+    result_list: Any
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         try:
@@ -38,9 +68,14 @@ class BoundedChangeList(ChangeList):
         """Read the rows here, not in the template, so that an invalid value is found in time."""
         try:
             super().get_results(request)
-            len(self.result_list)
+            keys = list(self.result_list.values_list("pk", flat=True))
+            rows = self.model_admin.with_figures(request, self.apply_select_related(self.root_queryset)).in_bulk(keys)
         except (DataError, OverflowError, ValueError) as error:
             raise IncorrectLookupParameters(error) from error
+        self.result_list = [rows[key] for key in keys if key in rows]
+        self.show_admin_actions = bool(self.result_count)
+        if self.paginator.is_cut or not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count  # the heading then shows no count
 
 
 def cleaned(query: QueryDict) -> QueryDict:

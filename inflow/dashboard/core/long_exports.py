@@ -205,7 +205,7 @@ def _rows(export: Export, number: int, sheet: exporting.Sheet) -> Iterable[Any]:
     relations = model_admin.get_list_select_related(request)  # as the list itself does
     rows = model_admin.get_queryset(request).filter(pk__in=keys).order_by()
     rows = sheet.related(rows.select_related(*relations) if relations else rows)
-    found = {str(row.pk): row for row in rows}
+    found = {str(row.pk): row for row in model_admin.with_figures(request, rows)}
     return [found[key] for key in keys if key in found]
 
 

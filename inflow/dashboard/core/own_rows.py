@@ -69,6 +69,8 @@ class OwnRowsAdmin(ModelAdmin):
 
     actions: ClassVar[Any] = None
     list_per_page = 50
+    paginator = listing.BoundedPaginator
+    show_full_result_count = False
     show_facets = ShowFacets.NEVER  # each would count all rows
     list_filter_submit = True
     change_form_show_cancel_button = True
@@ -78,6 +80,10 @@ class OwnRowsAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return rows_of(person(request), super().get_queryset(request), self.owner)
+
+    def with_figures(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Annotate what the columns of the list and of the export need besides the fields."""
+        return rows
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         row = super().get_object(request, object_id, from_field)

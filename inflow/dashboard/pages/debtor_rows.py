@@ -25,6 +25,8 @@ from invoices.documents import documents
 from invoices.models import OPEN, Debtor, DebtorExternalId, Invoice, Promise, PromiseStatus, TimelineEntry
 
 _OPEN_SHOWN, _PROMISES_SHOWN, _ENTRIES_SHOWN = 15, 10, 50
+# Rows of each table: the page has five tables, and each row takes some milliseconds.
+_PER_PAGE = 10
 
 
 def context(debtor: Debtor) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def _promise(promise: Promise) -> dict[str, Any]:
 
 class InvoiceInline(RowsInside):
     model = Invoice
+    per_page = _PER_PAGE
     fields = readonly_fields = (
         *("number", invoice_amount, invoice_balance),
         *(status_badge, "due_date", "late_shown", "document_shown"),
@@ -98,6 +101,7 @@ class InvoiceInline(RowsInside):
 
 class ReplyInline(RowsInside):
     model = Reply
+    per_page = _PER_PAGE
     fields = readonly_fields = ("text_shown", "triage_shown", "status_shown", "channel", "received_at")
     ordering = ("-received_at", "-pk")
 
@@ -118,6 +122,8 @@ class ReplyInline(RowsInside):
 class MessagesInline(MessageInline):
     """The debtor's messages. A message about several invoices has a row for each of them, of which one is shown."""
 
+    per_page = _PER_PAGE
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
         rows: QuerySet[Communication] = super().get_queryset(request)
         same = Communication.objects.filter(message_id=OuterRef("message_id"), debtor=OuterRef("debtor"))
@@ -125,11 +131,13 @@ class MessagesInline(MessageInline):
 
 
 class PaymentsInline(PaymentInline):
+    per_page = _PER_PAGE
     ordering = ("-paid_at", "-created_at", "-pk")
 
 
 class CallInline(RowsInside):
     model = CallLog
+    per_page = _PER_PAGE
     tab = True
     fields = readonly_fields = ("at", "outcome", "invoice", "note", "author")
     ordering = ("-at",)

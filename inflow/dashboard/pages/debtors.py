@@ -22,7 +22,7 @@ from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.canonical import canonical
+from inflow.canonical import canonical_words
 from inflow.dashboard.core import listing
 from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
@@ -44,9 +44,11 @@ from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.money_forms import DebtorCreditNoteForm
 from inflow.dashboard.pages.transfers import record_transfer
 from invoices import ledger, money
-from invoices.debtors import aliases, debtors, editing
+from invoices.debtors import aliases, editing, searching
 from invoices.errors import Refused
-from invoices.models import OPEN, Debtor, DebtorExternalId, DebtorIdentity, Invoice
+from invoices.models import OPEN, Debtor, Invoice
+
+_NO_LIMIT = 1_000_000_000
 
 
 class CreditFilter(DropdownFilter):
@@ -71,7 +73,7 @@ class OwnerFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         members = rows_of(person(request), User.objects.filter(is_active=True, account__isnull=False))
-        owners = members.filter(pk__in=Debtor.objects.exclude(owner=None).values("owner")).order_by("email")
+        owners = members.filter(Exists(Debtor.objects.filter(owner=OuterRef("pk")))).order_by("email")
         return [
             ("me", _("Me")),
             ("none", _("Nobody")),
@@ -133,7 +135,9 @@ class DebtorAdmin(OwnRowsAdmin):
     list_select_related = ("owner",)
     list_fullwidth = True
     search_fields = ("name", "company", "email", "phone")
-    search_help_text = _lazy("Name, company, phone, or the exact email or external id")
+    search_help_text = _lazy(
+        "Beginnings of words of the name, company or email, the end of the phone, or the external id"
+    )
     export_columns = (
         *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
         *(("owner", "owner__email"), ("tags", lambda debtor: ", ".join(debtor.tags)), ("policy", "policy__name")),
@@ -324,6 +328,9 @@ class DebtorAdmin(OwnRowsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         rows: QuerySet[Debtor] = super().get_queryset(request).filter(merged_into=None)
+        return rows
+
+    def with_figures(self, request: HttpRequest, rows: QuerySet[Debtor]) -> QuerySet[Debtor]:
         return debtor_figures.with_balances(rows, person(request))
 
     def get_inlines(self, request: HttpRequest, obj: Debtor | None) -> list[Any]:
@@ -333,13 +340,13 @@ class DebtorAdmin(OwnRowsAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Debtor], search_term: str
     ) -> tuple[QuerySet[Debtor], bool]:
-        """Find debtors by an external id and by each of their addresses too."""
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
-        if search_term:
-            ids = DebtorExternalId.objects.filter(external_id=canonical(search_term))
-            known = DebtorIdentity.objects.filter(email=debtors.normalise_email(search_term))
-            found |= queryset.filter(Q(pk__in=ids.values("debtor_id")) | Q(pk__in=known.values("debtor_id")))
-        return found, may_repeat
+        """Find debtors by the beginnings of words, the end of the phone number, an external id or an email."""
+        if not (text := listing.bounded(canonical_words(search_term))):
+            return queryset, False
+        found = Debtor.objects.filter(searching.matching(person(request).account_id, text)).order_by()
+        # With a limit, PostgreSQL finds them by their words first. It would else read debtors in the order of the list
+        # and split the names of each into words, until it has a page.
+        return queryset.filter(pk__in=found.values("pk")[:_NO_LIMIT]), False
 
     name_shown = text_column(_lazy("Name"), "name", "company")
 

@@ -14,8 +14,10 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 from unfold.decorators import display
 
-from inflow.accounts.access import actor, person
+from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.roles import Role
+from inflow.canonical import canonical_words
+from inflow.dashboard.core import listing
 from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
@@ -32,12 +34,25 @@ from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
 from inflow.dashboard.pages.payments import AllocationInline, PaymentInline
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
-from invoices.models import Invoice, PaymentStatus, Status
+from invoices.debtors import aliases, searching
+from invoices.models import Debtor, Invoice, PaymentStatus, Status
 from invoices.models.imports import Kind
+
+# Debtors that a search names to the database one by one, with which it can use an index.
+_MOST_NAMED = 1_000
 
 
 class CurrencyFilter(ValuesFilter):
     title, parameter_name, path = _lazy("currency"), "currency", "currency"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Ask for one currency after another, each by the index, instead of reading all invoices."""
+        rows = model_admin.get_queryset(request).order_by("currency").values_list("currency", flat=True)
+        codes, code = list[str](), rows.first()
+        while code:
+            codes.append(code)
+            code = rows.filter(currency__gt=code).first()
+        return [(code, code) for code in codes]
 
 
 def _hold(invoice: Invoice) -> dt.date | None:
@@ -68,7 +83,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
         *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "external_id"),
         *("purchase_order", "payment_url", ("tags", _tags), "created_at", "id"),
     )
-    search_help_text = _lazy("Number, name, company or email")
+    search_help_text = _lazy("Beginning of the number, or words, email or phone of the debtor")
     ordering = ("-created_at", "-id")
     fields = ()
     inlines = (UnsentInline, PaymentInline, AllocationInline)
@@ -120,7 +135,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
         }
         return {"case": case}
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+    def with_figures(self, request: HttpRequest, rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Annotate `is_stopped`: the next message is stopped by the account's settings or its suspension."""
         channel_is_stopped = Invoice.objects.filter(
             pk=OuterRef("pk"),
@@ -129,8 +144,22 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
         )
         of_account = Q(account__suspended_at__isnull=False) | Q(account__collection__is_stopped=True)
         is_stopped = ExpressionWrapper(of_account | Q(Exists(channel_is_stopped)), output_field=BooleanField())
-        rows: QuerySet[Invoice] = super().get_queryset(request)
         return rows.annotate(is_stopped=is_stopped)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
+    ) -> tuple[QuerySet[Invoice], bool]:
+        """Find invoices by the beginning of the number, and those of the debtors that the text finds."""
+        if not (text := listing.bounded(canonical_words(search_term))):
+            return queryset, False
+        user, found = person(request), Q()
+        for number in {text, text.upper(), text.lower()}:
+            found |= Q(invoice_number__startswith=number)
+        debtors = rows_of(user, Debtor.objects.filter(searching.matching(user.account_id, text)))
+        named = list(debtors.select_related("account")[: _MOST_NAMED + 1])
+        if len(named) > _MOST_NAMED:
+            return queryset.filter(found | Q(debtor__in=debtors.values("pk"))), False
+        return queryset.filter(found | Q(debtor__in={aliases.current(each).pk for each in named})), False
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
         """Leave out empty tables."""

@@ -1,0 +1,27 @@
+"""Words by which debtors are searched, as an index has them."""
+
+from django.contrib.postgres.search import SearchVectorField
+from django.db.models import Func, TextField
+from django.db.models.functions import Cast
+
+# Letters and digits that are written in several ways, and what they count as; marks that do not count.
+FOLDED = ("أإآٱىة٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "ااااي" + "ه" + "0123456789" * 2)
+IGNORED = "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670"
+# What separates words. The ranges are those of ASCII, so that the rules of a locale do not matter.
+SEPARATORS = "[ -/:-@\\[-`{-~\u060c\u061b]+"
+
+# The words of name, company and email, the account, and "#" with the phone number backwards.
+WORDS = Func(
+    Func(
+        Func("name", "company", "email", template="%(expressions)s", arg_joiner=" || ' ' || "),
+        template=(
+            "array_remove(regexp_split_to_array("
+            f"translate(lower(%(expressions)s), '{FOLDED[0]}{IGNORED}', '{FOLDED[1]}'), '{SEPARATORS}'), '')"
+        ),
+    ),
+    Cast("account", TextField()),
+    Func("phone", template="('#' || reverse(%(expressions)s))"),
+    template="array_to_tsvector(%(expressions)s)",
+    arg_joiner=" || ",
+    output_field=SearchVectorField(),
+)
