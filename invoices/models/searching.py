@@ -10,10 +10,10 @@ IGNORED = "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670"
 # What separates words. The ranges are those of ASCII, so that the rules of a locale do not matter.
 SEPARATORS = "[ -/:-@\\[-`{-~\u060c\u061b]+"
 
-# The words of name, company and email, the account, and "#" with the phone number backwards.
+# Named arguments in the order of a migration, else makemigrations sees a change. The words of name, company and email, the account, and "#" with the phone number backwards.
 WORDS = Func(
     Func(
-        Func("name", "company", "email", template="%(expressions)s", arg_joiner=" || ' ' || "),
+        Func("name", "company", "email", arg_joiner=" || ' ' || ", template="%(expressions)s"),
         template=(
             "array_remove(regexp_split_to_array("
             f"translate(lower(%(expressions)s), '{FOLDED[0]}{IGNORED}', '{FOLDED[1]}'), '{SEPARATORS}'), '')"
@@ -21,7 +21,7 @@ WORDS = Func(
     ),
     Cast("account", TextField()),
     Func("phone", template="('#' || reverse(%(expressions)s))"),
-    template="array_to_tsvector(%(expressions)s)",
     arg_joiner=" || ",
     output_field=SearchVectorField(),
+    template="array_to_tsvector(%(expressions)s)",
 )
