@@ -10,7 +10,8 @@ IGNORED = "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670"
 # What separates words. The ranges are those of ASCII, so that the rules of a locale do not matter.
 SEPARATORS = "[ -/:-@\\[-`{-~\u060c\u061b]+"
 
-# Named arguments in the order of a migration, else makemigrations sees a change. The words of name, company and email, the account, and "#" with the phone number backwards.
+# The words of name, company and email, the account, and "#" with the phone number backwards. The named arguments have
+# the order in which a migration writes them, or makemigrations would see a change.
 WORDS = Func(
     Func(
         Func("name", "company", "email", arg_joiner=" || ' ' || ", template="%(expressions)s"),
