@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow import languages
 from invoices import money
-from invoices.models import PaymentStatus, Reason, ReportKind, Resolution, Status, TimelineEntry
+from invoices.models import DisputeOutcome, PaymentStatus, Reason, ReportKind, Resolution, Status, TimelineEntry
 from invoices.models.identities import ContactKind
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -134,6 +134,7 @@ _NOT_SHOWN = {
 
 
 add_labels("case", dict(Reason.choices))
+add_labels("outcome", dict(DisputeOutcome.choices))
 add_labels("resolution", dict(Resolution.choices))
 add_labels("invoice_status", dict(Status.choices))
 add_labels("payment_status", dict(PaymentStatus.choices))
@@ -195,6 +196,19 @@ register(
     _lazy("The debtor's reminder policy was changed: %(policy)s."),
     _lazy("The debtor follows the account's default reminder policy."),
 )
+register(
+    "dispute_opened",
+    _lazy("%(amount)s is disputed: %(dispute_reason)s. The rest is still chased."),
+    _lazy("%(amount)s is disputed. The rest is still chased."),
+    _lazy("Reason of the dispute: %(dispute_reason)s."),
+)
+register(
+    "dispute_revised",
+    _lazy("The contested part is now %(amount)s."),
+    _lazy("The whole balance is now contested."),
+)
+register("dispute_resolved", _lazy("Dispute resolved: %(outcome)s."))
+register("dispute_file", _lazy("File added to the dispute: %(file)s."))
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))
 register("document_attached", _lazy("Invoice document attached: %(file)s."))

@@ -189,13 +189,13 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     return row
 
 
-def cancel_written(invoice: Invoice) -> None:
-    """Cancel the scheduled messages whose text somebody wrote to the party that the invoice named before."""
+def cancel_written(invoice: Invoice, reason: str = "The invoice names another party.") -> None:
+    """Cancel the scheduled messages with a text that somebody wrote before the invoice's party or amount changed."""
     planned = Communication.objects.filter(invoice=invoice, status=State.SCHEDULED, step=None).exclude(body="")
     for row in planned.order_by("id"):
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
-        timeline.note(invoice, "cancelled", CLOCK, reason="The invoice names another party.", message=row.kind)
+        timeline.note(invoice, "cancelled", CLOCK, reason=reason, message=row.kind)
 
 
 def _pass_gate(

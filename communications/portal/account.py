@@ -76,7 +76,7 @@ def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageTex
     pattern = payment_links.settings_of(invoices[0].account).payment_url_pattern if invoices else ""
     found = []
     for invoice in invoices:
-        is_payable = invoice.status != Status.DISPUTED and payment_links.is_payable(invoice, pattern)
+        is_payable = not invoice.is_wholly_disputed and payment_links.is_payable(invoice, pattern)
         line = _line(invoice, today, promised.get(invoice.pk), text)
         document_url = _url("document", token, invoice, text) if invoice.pk in with_document else ""
         pay_url = _url("pay", token, invoice, text) if is_payable else ""
