@@ -162,6 +162,8 @@ register("escalation_joined", _lazy("Added to the open case: %(case)s."))
 register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
 register("escalation_resolved", _lazy("Level %(level)s case resolved: %(resolution)s."))
 register("escalation_reopened", _lazy("Level %(level)s case reopened: the payment was undone."))
+register("escalation_open_again", _lazy("Level %(level)s case reopened."))
+register("closing_undone", _lazy("Cancellation or write-off undone."))
 register("escalation_acknowledged", _lazy("Level %(level)s case in progress."))
 register(
     "opted_out",

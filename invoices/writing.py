@@ -27,6 +27,7 @@ from invoices.models import (
     AllocationKind,
     CreditNote,
     Debtor,
+    Dispute,
     DisputeOutcome,
     Invoice,
     Payment,
@@ -104,6 +105,9 @@ class Draft:
     dispute_details: dispute_records.Details | None = None
     dispute_outcome: DisputeOutcome = DisputeOutcome.WITHDRAWN
     dispute_answer: str = ""
+    # The dispute that is open again, and since when cases were resolved that reopen, if a closing is undone.
+    reopened_dispute: Dispute | None = None
+    reopens_since: dt.datetime | None = None
     # The invoice's row and timeline entries, written together.
     batch: Batch = field(default_factory=Batch)
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
@@ -389,16 +393,16 @@ def _write(draft: Draft) -> None:
     if not invoice.is_open:
         draft.batch.flush()
         escalations.close_all(invoice, Resolution.CLOSED, actor)
-    elif draft.is_reopened and draft.stored["covered_at"]:
+    elif draft.is_reopened and (since := draft.reopens_since or draft.stored["covered_at"]):
         draft.batch.flush()
-        escalations.reopen(invoice, draft.stored["covered_at"], actor)
+        escalations.reopen(invoice, since, actor, is_payment_undone=draft.reopens_since is None)
         draft.stops_debtor = invoice.escalation_level >= escalations.MAX_LEVEL
     opened = resolved = None
     if before["disputed_at"] != invoice.disputed_at:
         draft.batch.flush()
         if before["disputed_at"]:
             resolved = dispute_records.end(invoice, actor, draft.dispute_outcome, draft.dispute_answer)
-        if invoice.disputed_at:
+        if invoice.disputed_at and not draft.reopened_dispute:
             opened = dispute_records.start(invoice, actor, draft.dispute_details or dispute_records.Details())
     draft.follow()
     if draft.is_undone and invoice.is_open:

@@ -291,9 +291,9 @@ class OwnRowsAdmin(ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
 
 
-def with_undo(text: str, url: str) -> SafeString:
+def with_undo(text: str, url: str, label: str = "") -> SafeString:
     """Return a message with a link to the form that undoes the action."""
-    return format_html('{} <a class="undo" href="{}">{}</a>', text, url, _("Undo"))
+    return format_html('{} <a class="undo" href="{}">{}</a>', text, url, label or _("Undo"))
 
 
 def _shown(value: Any) -> str | None:

@@ -82,7 +82,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
             "title": _lazy("More"),
             "items": [
                 *("apply_credit", "credit_note", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
-                *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel"),
+                *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel", "undo_closing"),
                 *("upload_document", "confirm_document", "remove_document", "document"),
             ],
         },
