@@ -135,8 +135,11 @@ def _notes(position: Position, currency: str, text: PageText) -> list[SafeString
 
 def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: PageText) -> Line:
     days = (today - invoice.due_date).days
-    if invoice.status == Status.DISPUTED:
+    if invoice.is_wholly_disputed:
         status_text, state = format_sentence(text.disputed), "waits"
+    elif invoice.is_partly_disputed:
+        contested = money.display(invoice.contested, invoice.currency)
+        status_text, state = format_sentence(text.partly_disputed, amount=contested), "waits"
     elif invoice.status == Status.ON_HOLD:
         status_text, state = format_sentence(text.on_hold), "waits"
         if promised_on:

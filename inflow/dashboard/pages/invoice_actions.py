@@ -16,6 +16,7 @@ from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.amend_form import AmendForm
 from inflow.dashboard.pages.cases import AssignForm
 from inflow.dashboard.pages.credit_notes import issue_on_invoice
+from inflow.dashboard.pages.dispute_forms import OpenDisputeForm
 from inflow.dashboard.pages.forms import (
     CallForm,
     CreditForm,
@@ -32,7 +33,7 @@ from inflow.dashboard.pages.forms import (
 )
 from inflow.dashboard.pages.money_forms import CreditNoteForm
 from inflow.dashboard.pages.send_now import send_now
-from invoices import ledger, lifecycle, money, reopening
+from invoices import disputes, ledger, lifecycle, money, reopening
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
 from invoices.errors import Refused
@@ -148,13 +149,20 @@ class InvoiceActions:
     @row_action(
         _lazy("Mark as disputed"),
         icon="gavel",
-        form=ReasonForm,
+        form=OpenDisputeForm,
         fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
-        intro=_lazy("The debtor contests this invoice. Nothing is sent until the dispute is closed."),
+        intro=_lazy(
+            "The debtor contests this invoice or a part of it. The contested part is not chased until the dispute is"
+            " closed."
+        ),
         undo="resume",
     )
-    def dispute(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-        lifecycle.change(invoice.account, invoice.pk, actor, status=Status.DISPUTED, **form.cleaned_data)
+    def dispute(self, invoice: Invoice, actor: Actor, form: OpenDisputeForm) -> str:
+        text = form.cleaned_data["reason"]
+        opened = disputes.open_dispute(invoice.account, invoice.pk, actor, text=text, **form.values())
+        if opened.amount is not None:
+            parts = {"invoice": invoice, "amount": money.display(opened.amount, invoice.currency)}
+            return _("%(amount)s of invoice %(invoice)s is disputed. The rest is still chased.") % parts
         return _("Invoice %(invoice)s is disputed. Nothing is sent until the dispute is closed.") % {"invoice": invoice}
 
     @row_action(
