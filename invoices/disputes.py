@@ -136,6 +136,17 @@ def offered_reasons(account: Account) -> list[DisputeReason]:
     return list(DisputeReason.objects.for_account(account).filter(is_offered=True))
 
 
+def reason_named(account: Account, name: str) -> DisputeReason:
+    """Return the offered reason with this English name. Raise `Refused`, naming the offered ones, if there is none."""
+    offered = offered_reasons(account)
+    found = next((reason for reason in offered if reason.name_en.casefold() == name.casefold()), None)
+    if found is None:
+        message = _("Choose one of the account's reasons: %(names)s.")
+        names = ", ".join(reason.name_en for reason in offered)
+        raise Refused("reason", "unknown_reason", message % {"names": names})
+    return found
+
+
 def create_default_reasons(account: Account) -> None:
     """Create the reasons of a new account."""
     rows = [
