@@ -1,9 +1,9 @@
 """The rows of disputes, which follow the facts of their invoices. The caller holds the invoice's lock."""
 
 import datetime as dt
-import uuid
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from inflow.accounts.actors import Actor
 from invoices import signals, timeline
@@ -19,7 +19,7 @@ class Details:
 
     reason: DisputeReason | None = None
     text: str = ""
-    owner_id: uuid.UUID | None = None
+    owner_id: int | None = None
     answer_by: dt.date | None = None
 
 
@@ -46,7 +46,7 @@ def start(invoice: Invoice, actor: Actor, details: Details) -> Dispute:
         opened_at=account.now(),
     )
     if details.reason or dispute.amount:
-        params = {"dispute_reason": details.reason.name_en} if details.reason else {}
+        params: dict[str, Any] = {"dispute_reason": details.reason.name_en} if details.reason else {}
         if dispute.amount:
             params["amount"] = dispute.amount, invoice.currency
         timeline.note(invoice, "dispute_opened", actor, reason=details.text, **params)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -70,7 +71,7 @@ def revise(
         part = check_part(draft.invoice, amount)
         if part != dispute.amount:
             draft.invoice.contested_amount = part
-            params = {"amount": (part, draft.invoice.currency)} if part else {}
+            params: dict[str, Any] = {"amount": (part, draft.invoice.currency)} if part else {}
             timeline.note(draft.invoice, "dispute_revised", actor, **params)
         dispute.reason = _reason(account, reason_id) if reason_id else None
         dispute.amount, dispute.owner, dispute.answer_by = part, owner, answer_by

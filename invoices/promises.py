@@ -67,10 +67,12 @@ def update(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool 
 
 def restore(invoice: Invoice) -> None:
     """Open the promise again whose hold applies again because the closing of its invoice was undone."""
+    if invoice.hold_until is None:
+        return
     withdrawn = Promise.objects.filter(
         invoice=invoice, status=PromiseStatus.WITHDRAWN, hold_until=invoice.hold_until
     ).order_by("-created_at", "-id")
-    if invoice.hold_until and (promise := withdrawn.first()):
+    if promise := withdrawn.first():
         _set_status(promise, PromiseStatus.OPEN)
         promise.invoice = invoice
         signals.promise_reopened.send(Promise, promise=promise)

@@ -110,6 +110,7 @@ def _locked(line: Allocation) -> Source | None:
         rows = Receipt.objects.filter(pk=line.receipt_id, status=ReceiptStatus.STANDING)
         receipt: Receipt | None = rows.select_for_update(no_key=True).first()
         return receipt
+    assert line.credit_note_id is not None
     notes = CreditNote.objects.filter(pk=line.credit_note_id, status=CreditNoteStatus.STANDING)
     note: CreditNote | None = notes.select_for_update(no_key=True).first()
     return note
