@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, User
@@ -121,7 +122,8 @@ class Dispute(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.reason) if self.reason else str(_lazy("Dispute"))
+        reason = str(self.reason) if self.reason else _("Dispute")
+        return f"{self.invoice}: {reason}"
 
 
 class FileKind(models.TextChoices):

@@ -116,3 +116,14 @@ def test_reasons_are_added_and_hidden_for_the_account_alone(own: World) -> None:
     assert again.context["form"].errors
     DisputeReason.objects.filter(pk=reason.pk).update(is_offered=False)
     assert reason not in disputes.offered_reasons(own.account)
+
+
+def test_an_action_page_names_number_debtor_balance_and_status_in_heading_and_title(own: World) -> None:
+    client, dispute = own.logged_in(Role.MANAGER), contested(own)
+    for url in (verb("invoices_invoice_cancel", own), action(dispute, "reject"), action(dispute, "add_file")):
+        html = client.get(url).content.decode()
+        title = html[html.index("<title>") : html.index("</title>")]
+        body = html[html.index('class="about"') :]
+        for shown in (own.invoice.invoice_number, own.invoice.debtor_name, "25,000.00", "Disputed"):
+            assert shown in title, url
+            assert shown in body, url

@@ -261,7 +261,12 @@ class OwnRowsAdmin(ModelAdmin):
             back=self.url("change", quote(row.pk)),
             intro=action.intro,
             is_grave=action.is_grave,
+            subtitle=self.about(row),
         )
+
+    def about(self, row: Any) -> str:
+        """Return what an action page says about its row, in its heading and title. Empty: nothing."""
+        return ""
 
     def after(self, row: Any) -> str:
         """Return the address of the page that follows an action."""

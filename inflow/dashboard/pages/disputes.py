@@ -120,7 +120,10 @@ class DisputeAdmin(AboutInvoice):
         *("owner", "answer_by", "status_shown", "outcome", "answer", "opened_by", "opened_at", "resolved_at"),
     )
     readonly_fields = ("invoice_link", "debtor_shown", "contested_shown", "files_shown", "status_shown")
-    actions_detail = ("reject", "credit_note", "correct", "withdraw", "revise", "add_file", "file")
+    actions_detail = (
+        *("credit_note", "reject"),
+        {"title": _lazy("More"), "items": ["correct", "withdraw", "revise", "add_file", "file"]},
+    )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {
@@ -193,6 +196,7 @@ class DisputeAdmin(AboutInvoice):
                 messages.success(request, _("The file has been added."))
                 return HttpResponseRedirect(back)
         context = {"title": _("Add file"), "form": form, "back": back, "button": _("Upload"), "intro": ""}
+        context["subtitle"] = self.about(dispute)
         return page(self, request, "admin/page_form.html", context)
 
     # Linked from the page.
@@ -219,6 +223,8 @@ class DisputeAdmin(AboutInvoice):
     def status_shown(self, dispute: Dispute) -> str:
         if dispute.status == DisputeStatus.RESOLVED:
             return badge(dispute.get_outcome_display() or dispute.get_status_display(), "success")
+        if not _is_open(dispute):  # its invoice is paid
+            return badge(dispute.invoice.get_status_display())
         if dispute.answer_by and dispute.answer_by < dispute.account.today():
             return badge(_("Answer overdue"), "danger")
         return badge(dispute.get_status_display(), "warning")
