@@ -15,7 +15,7 @@ ANSWER_WITHIN = dt.timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is known of a dispute besides its contested part, which the invoice has."""
+    """Details of a dispute besides its contested part, which the invoice has."""
 
     reason: DisputeReason | None = None
     text: str = ""

@@ -1,9 +1,11 @@
 """Disputes: a contested part is not chased, the rest is, and the message says so."""
 
 import datetime as dt
+import importlib
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from communications.models import Communication
 from inflow.accounts.models import Account
@@ -163,3 +165,20 @@ def test_closing_the_invoice_closes_its_dispute() -> None:
     invoice = contested(account)
     lifecycle.change(now_of(invoice), invoice.pk, make.STAFF, status="cancelled")
     assert Dispute.objects.get().outcome == "closed"
+
+
+def test_disputes_from_before_become_disputes_without_a_part() -> None:
+    migration = importlib.import_module("invoices.migrations.0038_disputes")
+    account = account_at(MONDAY)
+    invoice, paid, other = (owing(account, number) for number in ("INV-1", "INV-2", "INV-3"))
+    for each in (invoice, paid):
+        lifecycle.change(now_of(each), each.pk, make.API, status="disputed")
+    lifecycle.change(now_of(paid), paid.pk, make.API, status="paid")
+    Dispute.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(migration.DISPUTES)
+    found = {row.invoice_id: (row.amount, row.status, row.opened_at) for row in Dispute.objects.all()}
+    assert found == {each.pk: (None, "open", make.again(each).disputed_at) for each in (invoice, paid)}
+    assert other.pk not in found
+    lifecycle.change(now_of(invoice), invoice.pk, make.API, status="new")
+    assert Dispute.objects.get(invoice=invoice).outcome == "withdrawn"
