@@ -62,7 +62,7 @@ def end(invoice: Invoice, actor: Actor, outcome: DisputeOutcome, answer: str = "
     dispute.resolved_at = invoice.account.now()
     dispute.save(update_fields=["status", "outcome", "answer", "resolved_at"])
     if outcome != DisputeOutcome.CLOSED:
-        timeline.note(invoice, "dispute_resolved", actor, reason=answer, outcome=outcome)
+        timeline.note(invoice, "dispute_resolved", actor, reason=answer, dispute_outcome=outcome)
     return dispute
 
 

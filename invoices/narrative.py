@@ -134,7 +134,7 @@ _NOT_SHOWN = {
 
 
 add_labels("case", dict(Reason.choices))
-add_labels("outcome", dict(DisputeOutcome.choices))
+add_labels("dispute_outcome", dict(DisputeOutcome.choices))
 add_labels("resolution", dict(Resolution.choices))
 add_labels("invoice_status", dict(Status.choices))
 add_labels("payment_status", dict(PaymentStatus.choices))
@@ -209,7 +209,7 @@ register(
     _lazy("The contested part is now %(amount)s."),
     _lazy("The whole balance is now contested."),
 )
-register("dispute_resolved", _lazy("Dispute resolved: %(outcome)s."))
+register("dispute_resolved", _lazy("Dispute resolved: %(dispute_outcome)s."))
 register("dispute_file", _lazy("File added to the dispute: %(file)s."))
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))
