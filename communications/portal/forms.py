@@ -142,7 +142,7 @@ class DisputeForm(PageForm):
     dispute_reason = forms.ChoiceField(required=False)
     part = forms.DecimalField(max_digits=15, decimal_places=3, min_value=0, required=False)
     why = forms.CharField(max_length=1000, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
-    files = SeveralFiles(required=False)
+    attachments = SeveralFiles(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,9 +150,9 @@ class DisputeForm(PageForm):
         assert isinstance(reason, forms.ChoiceField)
         offered = disputes.offered_reasons(self.debtor.account)
         reason.choices = [("", "–"), *((each.pk, each.in_language(text.language)) for each in offered)]
-        self.fields["part"].help_text, self.fields["files"].help_text = text.part_help, text.files_help
+        self.fields["part"].help_text, self.fields["attachments"].help_text = text.part_help, text.files_help
         names = ("invalid", "empty", "max_length")
-        self.fields["files"].error_messages |= dict.fromkeys(names, text.files_refused)
+        self.fields["attachments"].error_messages |= dict.fromkeys(names, text.files_refused)
 
     def clean(self) -> None:
         part, chosen = self.cleaned_data.get("part"), self.cleaned_data.get("invoices")
@@ -169,7 +169,7 @@ class DisputeForm(PageForm):
     def do(self) -> str:
         data = self.cleaned_data
         reason = data["dispute_reason"]
-        options = {"reason_id": int(reason) if reason else None, "amount": data["part"], "files": data["files"]}
+        options = {"reason_id": int(reason) if reason else None, "amount": data["part"], "files": data["attachments"]}
         answers.dispute(self.debtor, self._chosen(), data["why"], **options)
         return "dispute" if data["part"] is None else "dispute_part"
 

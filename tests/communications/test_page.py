@@ -341,7 +341,7 @@ def test_the_debtor_disputes_a_part_with_a_reason_and_files_and_sees_where_it_st
     page = Page(visitor, invoice.debtor, language)
     reason = DisputeReason.objects.get(account=invoice.account, name_en="Wrong quantity")
     photo = SimpleUploadedFile("photo.png", b"\x89PNG\r\n\x1a\n..IEND\xaeB`\x82")
-    said = {"invoices": invoice.pk, "part": "400", "dispute_reason": reason.pk, "why": "Half.", "files": [photo]}
+    said = {"invoices": invoice.pk, "part": "400", "dispute_reason": reason.pk, "why": "Half.", "attachments": [photo]}
     status, html = page.say("dispute", **said)
     assert status == 302
     dispute = Dispute.objects.get()
@@ -362,7 +362,7 @@ def test_the_debtor_disputes_a_part_with_a_reason_and_files_and_sees_where_it_st
     [
         {"part": "20000.01"},
         {"part": "0"},
-        {"files": [SimpleUploadedFile("bill.pdf", b"<html>")]},
+        {"attachments": [SimpleUploadedFile("bill.pdf", b"<html>")]},
         {"dispute_reason": "999999"},
     ],
 )

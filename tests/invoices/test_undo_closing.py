@@ -69,7 +69,7 @@ def test_a_dispute_with_its_part_and_a_case_are_open_again(status: str) -> None:
     close(invoice, status)
     undo(invoice)
     after = make.again(invoice)
-    assert (after.status, after.contested, after.escalation_level) == ("disputed", 400, 1)
+    assert (after.status, after.contested, after.escalation_level) == ("disputed", Decimal(400), 1)
     dispute.refresh_from_db()
     assert (dispute.status, dispute.outcome) == ("open", "")
     assert invoice.disputes.count() == 1
@@ -83,7 +83,7 @@ def test_what_a_cancellation_released_covers_the_invoice_again() -> None:
     close(invoice, "cancelled")
     assert make.again(invoice).amount_paid == 0
     undo(invoice)
-    assert (make.again(invoice).amount_paid, make.again(invoice).balance) == (500, 500)
+    assert (make.again(invoice).amount_paid, make.again(invoice).balance) == (Decimal(500), Decimal(500))
     assert lifecycle.count_underived(account) == ledger.count_unbalanced(account) == 0
 
 
