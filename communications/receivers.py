@@ -28,12 +28,14 @@ from communications.schedule import arrivals, covering, ladder, limits, optional
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
+from invoices import disputes
 from invoices.cases import escalations
 from invoices.debtors import parties, receivables
 from invoices.models import (
     OPEN,
     CalendarRule,
     Debtor,
+    Dispute,
     Escalation,
     Invoice,
     Payment,
@@ -44,6 +46,8 @@ from invoices.models import (
 )
 from invoices.signals import (
     debtor_changed,
+    dispute_opened,
+    dispute_revised,
     escalation_created,
     escalation_resolved,
     facts_changed,
@@ -63,9 +67,10 @@ from invoices.writing import Refused
 
 @receiver(post_save, sender=Account)
 def create_default_policy(sender: object, instance: Account, created: bool, raw: bool = False, **kwargs: Any) -> None:
-    """Create the default reminder policy of a new account."""
+    """Create the default reminder policy of a new account, and its reasons for disputes."""
     if created and not raw:
         policies.create(instance, policies.DEFAULT_NAME, is_default=True)
+        disputes.create_default_reasons(instance)
 
 
 @receiver(facts_changed)
@@ -104,6 +109,14 @@ def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[s
         manual.cancel_written(invoice)
     if changes.keys() & {"debtor_name", "debtor_company", "debtor_email", "debtor_phone", "language"}:
         addresses.update_planned(invoice)
+
+
+@receiver(dispute_opened)
+@receiver(dispute_revised)
+def cancel_texts_about_contested_part(sender: object, dispute: Dispute, **kwargs: Any) -> None:
+    """Cancel texts that somebody wrote before: they may ask for the contested part."""
+    if dispute.invoice.is_partly_disputed:
+        manual.cancel_written(dispute.invoice, "contested")
 
 
 @receiver(invoice_changed)

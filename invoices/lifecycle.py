@@ -34,6 +34,7 @@ from invoices.amending import (
     move_due_date,
 )
 from invoices.derivation import derive
+from invoices.dispute_records import Details
 from invoices.errors import CancelledNumber, NotFound, Refused, StaffOnly, Stale, VersionMismatch
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
@@ -155,7 +156,8 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     days = workdays.of(invoice.debtor, account, invoice.debtor_phone)
     until = workdays.after(promised_on, promises.GRACE_WORKING_DAYS, days)
     made = promises.record(invoice, draft.actor, promised_on, amount, until)
-    invoice.disputed_at, invoice.hold_until = None, until
+    draft.end_dispute()
+    invoice.hold_until = until
     draft.derive()
     signals.promise_made.send(Promise, promise=made)
     return made
@@ -307,7 +309,8 @@ def _change_status(draft: Draft, target: str, hold_until: dt.date | None) -> Non
         invoice.cancelled_at = account.now()
         _release_money(draft)
     elif target == Status.DISPUTED:
-        invoice.disputed_at, invoice.hold_until, invoice.dispute_paused = account.now(), None, None
+        contest(draft, None)
+        draft.dispute_details = Details(text=draft.reason)
     elif target == Status.ON_HOLD:
         hold(draft, hold_until)
     else:
@@ -320,13 +323,22 @@ def hold(draft: Draft, until: dt.date | None) -> None:
     until = until or draft.account.today() + DEFAULT_HOLD
     if until != draft.invoice.hold_until:
         bounds.check_end(draft.account, draft.actor, "hold_until", until)
-    draft.invoice.disputed_at, draft.invoice.hold_until = None, until
+    draft.end_dispute()
+    draft.invoice.hold_until = until
+
+
+def contest(draft: Draft, part: Decimal | None) -> None:
+    """Dispute the locked invoice, or `part` of its balance. The caller derives its status."""
+    invoice = draft.invoice
+    invoice.disputed_at, invoice.contested_amount = draft.account.now(), part
+    invoice.hold_until, invoice.dispute_paused = None, None
 
 
 def _resume(draft: Draft, target: str) -> None:
     """End a hold or a dispute. Raise `Refused` if there is none and the due date contradicts `target`."""
     held = draft.invoice.status in (Status.ON_HOLD, Status.DISPUTED)
-    draft.invoice.disputed_at = draft.invoice.hold_until = None
+    draft.end_dispute()
+    draft.invoice.hold_until = None
     draft.look()
     if not held and draft.invoice.status != target:
         values = {"due": draft.invoice.due_date.isoformat(), "status": choice_label(Status, draft.invoice.status)}

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow import languages
 from invoices import money
-from invoices.models import PaymentStatus, Reason, ReportKind, Resolution, Status, TimelineEntry
+from invoices.models import DisputeOutcome, PaymentStatus, Reason, ReportKind, Resolution, Status, TimelineEntry
 from invoices.models.identities import ContactKind
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -167,10 +167,12 @@ NOT_SHOWN = {
 _REASONS = {
     "books": _lazy("As in the books on %(day)s."),
     "other_party": _lazy("The invoice names another party."),
+    "contested": _lazy("A part of the invoice is now disputed."),
 }
 
 
 add_labels("case", dict(Reason.choices))
+add_labels("dispute_outcome", dict(DisputeOutcome.choices))
 add_labels("resolution", dict(Resolution.choices))
 add_labels("invoice_status", dict(Status.choices))
 add_labels("payment_status", dict(PaymentStatus.choices))
@@ -198,6 +200,8 @@ register("escalation_joined", _lazy("Added to the open case: %(case)s."))
 register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
 register("escalation_resolved", _lazy("Level %(level)s case resolved: %(resolution)s."))
 register("escalation_reopened", _lazy("Level %(level)s case reopened: the payment was undone."))
+register("escalation_open_again", _lazy("Level %(level)s case reopened."))
+register("closing_undone", _lazy("Cancellation or write-off undone."))
 register("escalation_acknowledged", _lazy("Level %(level)s case in progress."))
 register(
     "opted_out",
@@ -232,6 +236,19 @@ register(
     _lazy("The debtor's reminder policy was changed: %(policy)s."),
     _lazy("The debtor follows the account's default reminder policy."),
 )
+register(
+    "dispute_opened",
+    _lazy("%(amount)s is disputed: %(dispute_reason)s. The rest is still chased."),
+    _lazy("%(amount)s is disputed. The rest is still chased."),
+    _lazy("Reason of the dispute: %(dispute_reason)s."),
+)
+register(
+    "dispute_revised",
+    _lazy("The contested part is now %(amount)s."),
+    _lazy("The whole balance is now contested."),
+)
+register("dispute_resolved", _lazy("Dispute resolved: %(dispute_outcome)s."))
+register("dispute_file", _lazy("File added to the dispute: %(file)s."))
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))
 register("document_attached", _lazy("Invoice document attached: %(file)s."))

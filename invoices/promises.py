@@ -65,6 +65,19 @@ def update(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool 
         escalations.open_case(invoice, Reason.PROMISE_BROKEN, actor)
 
 
+def restore(invoice: Invoice) -> None:
+    """Open the promise again whose hold applies again because the closing of its invoice was undone."""
+    if invoice.hold_until is None:
+        return
+    withdrawn = Promise.objects.filter(
+        invoice=invoice, status=PromiseStatus.WITHDRAWN, hold_until=invoice.hold_until
+    ).order_by("-created_at", "-id")
+    if promise := withdrawn.first():
+        _set_status(promise, PromiseStatus.OPEN)
+        promise.invoice = invoice
+        signals.promise_reopened.send(Promise, promise=promise)
+
+
 def is_covered(promise: Promise, invoice: Invoice) -> bool:
     """Return True if the balance is 0, or the promised amount has been paid or credited since.
 

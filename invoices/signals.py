@@ -14,6 +14,7 @@ invoice is the oldest that it pays or paid, or None if the receipt is wholly cre
 `credit_changed`: debtor, actor, except_for. `except_for` has the ids of the invoices from which the credit was taken.
 `payment_undone`: invoice. Sent before the invoice is saved, if a payment was undone and the invoice is open.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
+`dispute_opened`, `dispute_revised`, `dispute_resolved`: dispute, actor. Sent after the invoice is saved.
 `next_contact_shown`: account. Sent before the next contacts of its invoices are shown. A receiver returns None, or a
 function that takes an invoice's id and returns why its next message is stopped, or None.
 `debtor_changed`: debtor. Sent if a reply was handled, an opt-out ended, or anything else of it has changed on which its
@@ -37,6 +38,9 @@ escalation_resolved = Signal()
 promise_made = Signal()
 promise_reopened = Signal()
 promise_broken = Signal()
+dispute_opened = Signal()
+dispute_revised = Signal()
+dispute_resolved = Signal()
 credit_changed = Signal()
 debtor_changed = Signal()
 next_contact_shown = Signal()

@@ -18,7 +18,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.languages import field_label
 from inflow.sql import Batch, account_scope, columns, objects, select
-from invoices import money, promises, receipts, signals, timeline
+from invoices import dispute_records, money, promises, receipts, signals, timeline
 from invoices.cases import escalations
 from invoices.derivation import derive
 from invoices.errors import Changed, NotFound, Refused, StaffOnly, VersionMismatch
@@ -27,6 +27,8 @@ from invoices.models import (
     AllocationKind,
     CreditNote,
     Debtor,
+    Dispute,
+    DisputeOutcome,
     Invoice,
     Payment,
     PaymentStatus,
@@ -67,6 +69,8 @@ _WATCHED = (
     "amount_paid",
     "debtor_id",
     "amount_credited",
+    "disputed_at",
+    "contested_amount",
     "policy_id",
     "is_chased",
     "entered_on",
@@ -97,6 +101,13 @@ class Draft:
     moved_from: Debtor | None = None
     # Whether a level 2 is open again, which stops the messages about all of the debtor's invoices.
     stops_debtor: bool = False
+    # Of a dispute that this change opens, and of one that it ends.
+    dispute_details: dispute_records.Details | None = None
+    dispute_outcome: DisputeOutcome = DisputeOutcome.WITHDRAWN
+    dispute_answer: str = ""
+    # The dispute that is open again, and since when cases were resolved that reopen, if a closing is undone.
+    reopened_dispute: Dispute | None = None
+    reopens_since: dt.datetime | None = None
     # The invoice's row and timeline entries, written together.
     batch: Batch = field(default_factory=Batch)
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
@@ -124,12 +135,20 @@ class Draft:
         """True if the invoice was closed before the change and is open after it."""
         return self.before["status"] not in OPEN and self.invoice.is_open
 
+    @property
+    def has_other_part(self) -> bool:
+        """True if the contested part of a dispute has changed that was open before and still is."""
+        before, invoice = self.before, self.invoice
+        is_same_dispute = before["disputed_at"] is not None and before["disputed_at"] == invoice.disputed_at
+        return is_same_dispute and before["contested_amount"] != invoice.contested_amount
+
     def derive(self) -> None:
         """Derive the statuses. A payment erases no fact: a hold or a dispute is stored while the invoice is paid."""
         invoice = self.invoice
         invoice.status, invoice.payment_status = derive(invoice)
         if invoice.status in (Status.CANCELLED, Status.WRITTEN_OFF):
-            invoice.hold_until = invoice.disputed_at = None
+            invoice.hold_until = None
+            self.end_dispute(DisputeOutcome.CLOSED)
         if invoice.payment_status == PaymentStatus.PAID:
             invoice.covered_at = invoice.covered_at or self.account.now()
         elif invoice.covered_at:
@@ -137,6 +156,12 @@ class Draft:
                 paused = self.account.now() - invoice.covered_at
                 invoice.dispute_paused = (invoice.dispute_paused or dt.timedelta()) + paused
             invoice.covered_at = None
+
+    def end_dispute(self, outcome: DisputeOutcome = DisputeOutcome.WITHDRAWN, answer: str = "") -> None:
+        """End the dispute, if there is one. The caller derives the status."""
+        if self.invoice.disputed_at:
+            self.invoice.disputed_at = self.invoice.contested_amount = None
+            self.dispute_outcome, self.dispute_answer = outcome, answer
 
     def look(self) -> None:
         """Derive the statuses as of today, and end a hold whose last day has passed."""
@@ -368,10 +393,17 @@ def _write(draft: Draft) -> None:
     if not invoice.is_open:
         draft.batch.flush()
         escalations.close_all(invoice, Resolution.CLOSED, actor)
-    elif draft.is_reopened and draft.stored["covered_at"]:
+    elif draft.is_reopened and (since := draft.reopens_since or draft.stored["covered_at"]):
         draft.batch.flush()
-        escalations.reopen(invoice, draft.stored["covered_at"], actor)
+        escalations.reopen(invoice, since, actor, is_payment_undone=draft.reopens_since is None)
         draft.stops_debtor = invoice.escalation_level >= escalations.MAX_LEVEL
+    opened = resolved = None
+    if before["disputed_at"] != invoice.disputed_at:
+        draft.batch.flush()
+        if before["disputed_at"]:
+            resolved = dispute_records.end(invoice, actor, draft.dispute_outcome, draft.dispute_answer)
+        if invoice.disputed_at and not draft.reopened_dispute:
+            opened = dispute_records.start(invoice, actor, draft.dispute_details or dispute_records.Details())
     draft.follow()
     if draft.is_undone and invoice.is_open:
         signals.payment_undone.send(Invoice, invoice=invoice)
@@ -391,6 +423,7 @@ def _write(draft: Draft) -> None:
             previous_status=before["status"],
             previous_payment_status=before["payment_status"],
         )
+    dispute_records.announce(opened, resolved, actor)
 
 
 def _announce(
@@ -409,7 +442,9 @@ def _announce(
     credited = {*credit_changed}.union(*(draft.credit_changed for draft in drafts))
     stopped = {draft.invoice.debtor_id for draft in drafts if draft.stops_debtor}
     moved = {debtor.pk for draft in drafts if draft.moved_from for debtor in draft.debtors}
-    concerned = {*changed, *credited, *stopped, *moved}
+    # Another contested part changes what messages about the debtor's other invoices add up.
+    parts = {draft.invoice.debtor_id for draft in drafts if draft.has_other_part}
+    concerned = {*changed, *credited, *stopped, *moved, *parts}
     if not concerned:
         return
     known = {debtor.pk: debtor for draft in drafts for debtor in draft.debtors}

@@ -23,6 +23,8 @@ class EventType(models.TextChoices):
     COMMUNICATION_SENT = "communication.sent", _lazy("Communication sent")
     COMMUNICATION_FAILED = "communication.failed", _lazy("Communication failed")
     PROMISE_BROKEN = "promise.broken", _lazy("Promise broken")
+    DISPUTE_OPENED = "dispute.opened", _lazy("Dispute opened")
+    DISPUTE_RESOLVED = "dispute.resolved", _lazy("Dispute resolved")
 
 
 # Sent on request to one subscription; nobody can subscribe to it.

@@ -10,8 +10,10 @@ from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.models import Account
 from invoices.api import receipt_representation, representation
-from invoices.models import Escalation, Invoice, Payment, Promise
+from invoices.models import Dispute, Escalation, Invoice, Payment, Promise
 from invoices.signals import (
+    dispute_opened,
+    dispute_resolved,
     escalation_created,
     invoice_amended,
     invoice_changed,
@@ -65,6 +67,22 @@ def on_promise_broken(sender: object, promise: Promise, **_: Any) -> None:
     invoice = promise.invoice
     data = representation.of_promise(promise) | {"invoice": representation.of_invoice(invoice)}
     outbox.put(invoice.account, EventType.PROMISE_BROKEN, data)
+
+
+@receiver(dispute_opened)
+def on_dispute_opened(sender: object, dispute: Dispute, **_: Any) -> None:
+    _announce_dispute(EventType.DISPUTE_OPENED, dispute)
+
+
+@receiver(dispute_resolved)
+def on_dispute_resolved(sender: object, dispute: Dispute, **_: Any) -> None:
+    _announce_dispute(EventType.DISPUTE_RESOLVED, dispute)
+
+
+def _announce_dispute(type: EventType, dispute: Dispute) -> None:
+    invoice = dispute.invoice
+    data = representation.of_dispute(dispute) | {"invoice": representation.of_invoice(invoice)}
+    outbox.put(invoice.account, type, data)
 
 
 @receiver(communication_sent)

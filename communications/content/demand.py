@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from communications.models import Communication, Kind, Medium
 from invoices.debtors import receivables
-from invoices.models import Invoice, Status
+from invoices.models import Invoice
 
 _ZERO = Decimal(0)
 # Kinds of messages that are about one invoice only.
@@ -63,11 +63,12 @@ def of_message(
     """Return the demand of a message. `invoices` are the debtor's.
 
     An email asks for the overdue invoices, or for its own if none is overdue or the credit covers them. SMS and
-    WhatsApp messages ask for both. A statement adds up everything that is open but not disputed.
+    WhatsApp messages ask for both. A statement adds up everything that is open but not disputed. The contested part of
+    an invoice is never asked for.
     """
     about = [row.invoice for row in rows]
     if rows[0].kind == Kind.STATEMENT:
-        undisputed = [each for each in listable(rows, invoices) if each.status != Status.DISPUTED]
+        undisputed = [each for each in listable(rows, invoices) if not each.is_wholly_disputed]
         return less_credit(about, undisputed or about, credit)
     late = overdue(rows, listable(rows, invoices), today)
     if channel == Medium.EMAIL:
@@ -83,7 +84,7 @@ def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Ma
     The credit is assigned first to invoices that the message is not `about`, then to the others from last to first,
     because the first is the one that the message names.
     """
-    owed = receivables.balances(counted)
+    owed = receivables.undisputed_balances(counted)
     used = {code: min(amount, credit.get(code, _ZERO)) for code, amount in owed.items()}
     used = {code: amount for code, amount in used.items() if amount > 0}
     total = {code: amount - used.get(code, _ZERO) for code, amount in owed.items()}
@@ -92,15 +93,15 @@ def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Ma
     places = {invoice.pk: place for place, invoice in enumerate(about)}
     asked, left = {}, dict(used)
     for invoice in sorted(counted, key=lambda each: places.get(each.pk, len(places)), reverse=True):
-        share = min(left.get(invoice.currency, _ZERO), invoice.balance)
+        share = min(left.get(invoice.currency, _ZERO), invoice.undisputed_balance)
         left[invoice.currency] = left.get(invoice.currency, _ZERO) - share
-        asked[invoice.pk] = invoice.balance - share
+        asked[invoice.pk] = invoice.undisputed_balance - share
     return Demand(owed, used, total, asked)
 
 
 def is_listed(invoice: Invoice) -> bool:
     """Return True if messages about other invoices may mention this one."""
-    return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
+    return invoice.is_open and invoice.is_chased and invoice.undisputed_balance > 0
 
 
 def _is_on_statement(invoice: Invoice) -> bool:

@@ -163,6 +163,7 @@ def _blocks(
     return {
         "invoices": _listing(summary, language),
         "credit": _credit_in_text(summary, language, channel),
+        "contested": "\n".join(_contested(summary, language)),
         "page_link": _page_link(summary, language, page_url, documents) if page_url else "",
         "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
     }
@@ -195,10 +196,11 @@ def _about_documents(documents: Attachments, language: str) -> str:
 def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:
     """Append required blocks that the template lacks.
 
-    An email lists all invoices, every message shows the deducted credit, and all but SMS link to the debtor's page.
+    An email lists all invoices, every message shows the deducted credit and contested parts, and all but SMS link to
+    the debtor's page.
     """
     needed = ["invoices"] if channel == Medium.EMAIL and summary.several else []
-    needed += ["credit"]
+    needed += ["credit", "contested"]
     needed += ["page_link"] if channel != Medium.SMS else []
     for name in needed:
         if name in markers and name not in parts[1::2]:
@@ -248,6 +250,17 @@ def _credit_in_text(summary: Summary, language: str, channel: Medium) -> str:
     return ". ".join(lines) + "." if lines and channel == Medium.SMS else "\n".join(lines)
 
 
+def _contested(summary: Summary, language: str) -> list[str]:
+    """Return a sentence for each invoice of which a part is contested and not asked for."""
+    return [
+        phrases.LABELS[language]["contested_part"].format(
+            amount=phrases.amount(invoice.contested, invoice.currency, language),
+            number=phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
+        )
+        for invoice in summary.contested
+    ]
+
+
 def _html(
     subject: str,
     parts: list[str],
@@ -285,6 +298,7 @@ def _html(
             for section in summary.sections
         ],
         "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(summary, language)],
+        "contested": [phrases.as_html(sentence) for sentence in _contested(summary, language)],
         "calculation": [(label, phrases.as_html(amount)) for label, amount in _calculation(summary, language)],
         "payment": phrases.as_html(blocks["payment_instructions"].partition("\n")[2]),
         "number": invoice.invoice_number,

@@ -55,6 +55,7 @@ class Summary:
     """The content of a message: `invoice` and, if `several`, all `listed` invoices.
 
     `past_due` are the past due sums by currency before credit. `demand` is the amount to pay.
+    `contested` are the invoices of which only a part is asked for.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class Summary:
     today: dt.date
     promised_on: dt.date | None = None
     pay_url: str = ""
+    contested: tuple[Invoice, ...] = ()
 
     @property
     def several(self) -> bool:
@@ -74,7 +76,7 @@ class Summary:
     @property
     def asked(self) -> Decimal:
         """The share of `invoice` in the demand."""
-        return self.demand.asked.get(self.invoice.pk, self.invoice.balance)
+        return self.demand.asked.get(self.invoice.pk, self.invoice.undisputed_balance)
 
     @property
     def overdue(self) -> bool:
@@ -105,11 +107,12 @@ def summarize(
         invoice=rows[0].invoice,
         listed=listed,
         sections=_sections(shown, steps, today, language, pay_urls),
-        past_due=receivables.balances(overdue),
+        past_due=receivables.undisputed_balances(overdue),
         demand=demand.of_message(rows, invoices, credit, channel, today),
         today=today,
         promised_on=_promised_on(rows[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
         pay_url=pay_urls.get(rows[0].invoice.pk, ""),
+        contested=tuple(invoice for invoice in listed if invoice.is_partly_disputed),
     )
 
 
@@ -122,7 +125,7 @@ def _sections(
 ) -> list[Section]:
     found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
     for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
-        if invoice.status == Status.DISPUTED:
+        if invoice.is_wholly_disputed:
             name = "disputed"
         elif invoice.status == Status.ON_HOLD and invoice.pk not in steps:
             name = "agreed"
@@ -141,7 +144,7 @@ def _line(invoice: Invoice, today: dt.date, language: str, pay_url: str) -> Line
     return Line(
         phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
         phrases.date(invoice.due_date, language),
-        phrases.amount(invoice.balance, invoice.currency, language),
+        phrases.amount(invoice.undisputed_balance or invoice.balance, invoice.currency, language),
         phrases.LABELS[language]["late"].format(days=phrases.days(late, language)) if late > 0 else "",
         pay_url,
     )

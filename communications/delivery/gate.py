@@ -124,7 +124,7 @@ def claim(
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.waits_for = message.language, ""
             row.amount = row.invoice.balance
-            row.asked = asked.get(row.invoice_id, row.amount)
+            row.asked = asked.get(row.invoice_id, row.invoice.undisputed_balance)
             row.segments = segments
             row.attachments = list(message.attachments)
             batch.update(row, *_FIELDS_OF_SENT)

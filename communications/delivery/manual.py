@@ -190,13 +190,13 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     return row
 
 
-def cancel_written(invoice: Invoice) -> None:
-    """Cancel the scheduled messages whose text somebody wrote to the party that the invoice named before."""
+def cancel_written(invoice: Invoice, because: str = "other_party") -> None:
+    """Cancel the scheduled messages with a text that somebody wrote before the invoice's party or amount changed."""
     planned = Communication.objects.filter(invoice=invoice, status=State.SCHEDULED, step=None).exclude(body="")
     for row in planned.order_by("id"):
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
-        timeline.note(invoice, "cancelled", CLOCK, reason=Because("other_party"), message=row.kind)
+        timeline.note(invoice, "cancelled", CLOCK, reason=Because(because), message=row.kind)
 
 
 def _pass_gate(

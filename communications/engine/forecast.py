@@ -42,7 +42,6 @@ SENT = Outcome(State.SENT)
 MAX_SECONDS = 20.0
 # Reasons that only delay a message.
 _TIMING = ("", "window", "cap", "away", "refused", "paused")
-_STATUS_REASONS = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -
     for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):
         invoice.account = account
         step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
-        reason = "never_chase" if invoice.debtor.never_chase else _STATUS_REASONS.get(Status(invoice.status), "")
+        reason = "never_chase" if invoice.debtor.never_chase else _standstill(invoice)
         if invoice.escalation_level >= escalations.MAX_LEVEL:
             reason = reason or "case"
         if step is None or step.kind in WITHOUT_MESSAGE or not reason:
@@ -191,6 +190,13 @@ def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -
             chosen = addresses.choose(invoice, step.channels, kind=step.kind)
             found.append(_entry(invoice, at, chosen.channel, step.offset_days, step.kind, chosen.address, reason))
     return found
+
+
+def _standstill(invoice: Invoice) -> str:
+    """Return why nothing is sent about an open invoice, or an empty string."""
+    if invoice.is_wholly_disputed:
+        return "dispute"
+    return "hold" if invoice.status == Status.ON_HOLD else ""
 
 
 def _calls(account: Account, begin: dt.datetime) -> list[Entry]:

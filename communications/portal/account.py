@@ -76,7 +76,7 @@ def lines(token: str, invoices: Sequence[Invoice], today: dt.date, text: PageTex
     pattern = payment_links.settings_of(invoices[0].account).payment_url_pattern if invoices else ""
     found = []
     for invoice in invoices:
-        is_payable = invoice.status != Status.DISPUTED and payment_links.is_payable(invoice, pattern)
+        is_payable = not invoice.is_wholly_disputed and payment_links.is_payable(invoice, pattern)
         line = _line(invoice, today, promised.get(invoice.pk), text)
         document_url = _url("document", token, invoice, text) if invoice.pk in with_document else ""
         pay_url = _url("pay", token, invoice, text) if is_payable else ""
@@ -135,8 +135,11 @@ def _notes(position: Position, currency: str, text: PageText) -> list[SafeString
 
 def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: PageText) -> Line:
     days = (today - invoice.due_date).days
-    if invoice.status == Status.DISPUTED:
+    if invoice.is_wholly_disputed:
         status_text, state = format_sentence(text.disputed), "waits"
+    elif invoice.is_partly_disputed:
+        contested = money.display(invoice.contested, invoice.currency)
+        status_text, state = format_sentence(text.partly_disputed, amount=contested), "waits"
     elif invoice.status == Status.ON_HOLD:
         status_text, state = format_sentence(text.on_hold), "waits"
         if promised_on:

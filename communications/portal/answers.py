@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from communications.inbound import inbox
 from communications.models import Answer, AnswerKind, AnswerStatus
 from inflow.accounts.actors import DEBTOR, Actor
-from invoices import lifecycle, writing
+from invoices import dispute_files, dispute_records, disputes, lifecycle, writing
 from invoices.debtors import debtors
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Receipt, Status
@@ -58,12 +58,30 @@ def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) ->
     return not proposed
 
 
-def dispute(debtor: Debtor, invoice_ids: Collection[uuid.UUID], why: str) -> None:
-    """Record a dispute. It takes effect immediately and stops messages about the invoices. Raise `Refused`."""
+def dispute(
+    debtor: Debtor,
+    invoice_ids: Collection[uuid.UUID],
+    why: str,
+    *,
+    reason_id: int | None = None,
+    amount: Decimal | None = None,
+    files: Collection[tuple[str, bytes]] = (),
+) -> None:
+    """Record a dispute. It takes effect immediately: `amount` of the one invoice, or else the invoices, are not chased.
+
+    `files` are names and contents. Of an invoice that is disputed already, only the text and the files are new. Raise
+    `Refused`.
+    """
     with _lock_invoices(debtor, invoice_ids) as invoices:
         at = debtor.account.now()
+        if amount is not None and len(invoices) > 1:
+            raise Refused("amount", "several", _("A contested part is about one invoice."))
         for invoice in invoices:
-            lifecycle.change(debtor.account, invoice.pk, DEBTOR, status=Status.DISPUTED, reason=why)
+            if invoice.status != Status.DISPUTED:
+                disputes.open_dispute(debtor.account, invoice.pk, DEBTOR, reason_id=reason_id, amount=amount, text=why)
+            if opened := dispute_records.latest_open(invoice):
+                for name, data in files:
+                    dispute_files.add(debtor.account, opened.pk, DEBTOR, data, name)
             _propose(invoice, AnswerKind.DISPUTE, at, text=why, took_effect=True)
         _hold_messages(debtor, f"Disputes {_numbers(invoices)}: {why}")
 

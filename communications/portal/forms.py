@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,11 +18,14 @@ from communications.portal import answers
 from communications.portal.account import format_sentence
 from communications.portal.texts import PageText
 from inflow.accounts.actors import DEBTOR
-from invoices import money
+from invoices import dispute_files, disputes, money
 from invoices.debtors.debtor_parties import DebtorParty
+from invoices.documents.bounds import MAX_BYTES
+from invoices.errors import Refused
 from invoices.models import Invoice
 
 ALL_CHANNELS = "all"
+MAX_SENT = 5  # files of one dispute sent at once
 
 
 class Invoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -38,8 +42,10 @@ class PageForm(forms.Form):
 
     kind: ClassVar[str]
 
-    def __init__(self, party: DebtorParty, owed: Sequence[Invoice], text: PageText, data: Any = None) -> None:
-        super().__init__(data, auto_id=f"{self.kind}_%s", label_suffix="")
+    def __init__(
+        self, party: DebtorParty, owed: Sequence[Invoice], text: PageText, data: Any = None, files: Any = None
+    ) -> None:
+        super().__init__(data, files, auto_id=f"{self.kind}_%s", label_suffix="")
         self.party, self.debtor, self.owed, self.text = party, party.debtor, owed, text
         self.today = self.debtor.account.today()
         self.title: str = getattr(text, self.kind)
@@ -106,14 +112,66 @@ class PromiseForm(PageForm):
         return "promise" if is_taken else "proposed"
 
 
+class SeveralFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFiles(forms.FileField):
+    """Up to `MAX_SENT` files, each checked by its content."""
+
+    widget = SeveralFilesInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg"})
+
+    def clean(self, data: Any, initial: Any = None) -> list[tuple[str, bytes]]:
+        if len(data or ()) > MAX_SENT:
+            raise ValidationError(self.error_messages["invalid"])
+        found = []
+        for file in data or ():
+            name = super().clean(file, initial).name
+            content = file.read(MAX_BYTES + 1)
+            try:
+                dispute_files.check(content)
+            except Refused as refused:
+                raise ValidationError(self.error_messages["invalid"]) from refused
+            found.append((name, content))
+        return found
+
+
 class DisputeForm(PageForm):
     kind = "dispute"
     invoices = Invoices()
+    dispute_reason = forms.ChoiceField(required=False)
+    part = forms.DecimalField(max_digits=15, decimal_places=3, min_value=0, required=False)
     why = forms.CharField(max_length=1000, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
+    attachments = SeveralFiles(required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reason, text = self.fields["dispute_reason"], self.text
+        assert isinstance(reason, forms.ChoiceField)
+        offered = disputes.offered_reasons(self.debtor.account)
+        reason.choices = [("", "–"), *((each.pk, each.in_language(text.language)) for each in offered)]
+        self.fields["part"].help_text, self.fields["attachments"].help_text = text.part_help, text.files_help
+        names = ("invalid", "empty", "max_length")
+        self.fields["attachments"].error_messages |= dict.fromkeys(names, text.files_refused)
+
+    def clean(self) -> None:
+        part, chosen = self.cleaned_data.get("part"), self.cleaned_data.get("invoices")
+        if part is None or not chosen:
+            return
+        if len(chosen) > 1:
+            self.add_error("part", self.text.part_of_one)
+            return
+        try:
+            disputes.check_part(chosen[0], part)
+        except Refused:
+            self.add_error("part", self.text.part_refused)
 
     def do(self) -> str:
-        answers.dispute(self.debtor, self._chosen(), self.cleaned_data["why"])
-        return "dispute"
+        data = self.cleaned_data
+        reason = data["dispute_reason"]
+        options = {"reason_id": int(reason) if reason else None, "amount": data["part"], "files": data["attachments"]}
+        answers.dispute(self.debtor, self._chosen(), data["why"], **options)
+        return "dispute" if data["part"] is None else "dispute_part"
 
 
 class StopForm(PageForm):

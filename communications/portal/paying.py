@@ -27,7 +27,7 @@ def resolve(party: DebtorParty, invoice: Invoice, text: PageText) -> Payment | N
         return Payment(sentence=text.pay_cancelled)
     if invoice.status == Status.WRITTEN_OFF:
         return Payment(sentence=text.pay_closed)
-    if invoice.status == Status.DISPUTED:
+    if invoice.is_wholly_disputed:
         return Payment(sentence=text.pay_disputed)
     amount = net(party, page.open_invoices(party), invoice)
     if not amount:
@@ -37,7 +37,7 @@ def resolve(party: DebtorParty, invoice: Invoice, text: PageText) -> Payment | N
 
 
 def net(party: DebtorParty, owed: Sequence[Invoice], invoice: Invoice) -> Decimal:
-    """Return the balance of an invoice less its share of the party's credit.
+    """Return the undisputed balance of an invoice less its share of the party's credit.
 
     Credit pays the undisputed invoices of its currency, oldest due date first, as it does when it is applied. So the
     share does not depend on which invoice is paid first.
@@ -45,10 +45,10 @@ def net(party: DebtorParty, owed: Sequence[Invoice], invoice: Invoice) -> Decima
     position = page.positions(party, owed).get(invoice.currency)
     credit = position.credit if position else Decimal(0)
     for each in owed:  # the oldest due date first
-        if each.currency != invoice.currency or each.status == Status.DISPUTED:
+        if each.currency != invoice.currency or each.is_wholly_disputed:
             continue
-        share = min(credit, each.balance)
+        share = min(credit, each.undisputed_balance)
         if each.pk == invoice.pk:
-            return money.quantize(each.balance - share, each.currency)
+            return money.quantize(each.undisputed_balance - share, each.currency)
         credit -= share
     return money.quantize(invoice.balance, invoice.currency)

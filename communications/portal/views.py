@@ -20,15 +20,17 @@ from communications.contacts import addresses, consent
 from communications.content import phrases, profiles
 from communications.models import Source
 from communications.portal import account as page
-from communications.portal import answers, links, paying, statement, texts
+from communications.portal import answers, disputes, links, paying, statement, texts
 from communications.portal.errors import RateLimited
 from communications.portal.forms import FORMS, PageForm
 from communications.portal.links import PageLink
 from inflow.accounts.models import Language
 from inflow.api.throttling import flooded
 from inflow.proxies import client_address
+from inflow.uploads import is_too_large
+from invoices import dispute_files
 from invoices.documents import documents
-from invoices.models import Invoice
+from invoices.models import DisputeFile, Invoice
 from invoices.writing import Refused
 
 # Rate limits: requests by one address and for one debtor, answers, and statements, which cost most.
@@ -36,7 +38,7 @@ PER_ADDRESS, PER_DEBTOR, ANSWERS_PER_DEBTOR, STATEMENTS_PER_DEBTOR = "120/m", "6
 DOCUMENTS_PER_DEBTOR = "30/m"
 # One-click unsubscribe requests come from the servers of mail providers, for all of their users.
 UNSUBSCRIBE_PER_ADDRESS = "600/m"
-DONE = ("paid", "promise", "proposed", "dispute", "stop")
+DONE = ("paid", "promise", "proposed", "dispute", "dispute_part", "stop")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
@@ -86,7 +88,9 @@ def submit(request: HttpRequest, token: str, kind: str) -> HttpResponse:
         raise Http404
     _count(request, "page-said", str(opened.debtor.pk), ANSWERS_PER_DEBTOR)
     with override(text.language):
-        form = FORMS[kind](opened.party, page.open_invoices(opened.party), text, request.POST)
+        form = FORMS[kind](opened.party, page.open_invoices(opened.party), text, request.POST, request.FILES)
+        if is_too_large(request):
+            form.add_error(None, text.files_refused)
         if not form.is_valid():
             return _page(request, token, opened, text, form)
         try:
@@ -119,6 +123,19 @@ def document(request: HttpRequest, token: str, invoice_id: UUID) -> HttpResponse
     _count(request, "page-document", str(opened.debtor.pk), DOCUMENTS_PER_DEBTOR)
     found = documents.for_debtors([invoice]).get(invoice.pk) if invoice.cancelled_at is None else None
     response = documents.response(found, invoice.invoice_number)
+    if response is None:
+        raise Http404
+    return response
+
+
+@portal_view
+@require_safe
+def dispute_file(request: HttpRequest, token: str, file_id: UUID) -> HttpResponse:
+    """Respond with a file of a dispute about one of the party's invoices."""
+    opened, _ = _open(request, token)
+    _count(request, "page-document", str(opened.debtor.pk), DOCUMENTS_PER_DEBTOR)
+    file = DisputeFile.objects.filter(pk=file_id, dispute__invoice__in=opened.party.invoices).first()
+    response = dispute_files.response(file) if file else None
     if response is None:
         raise Http404
     return response
@@ -243,6 +260,7 @@ def _page(
             "credits": page.credits(positions, text),
             "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
+            "disputes": disputes.lines(token, party, text),
             "replies": [page.answer_line(answer, text) for answer in answers.for_party(party)],
             "forms": [(form, f"{reverse('debtor-page-submit', args=[token, form.kind])}") for form in forms],
             "failed": failed,

@@ -14,7 +14,7 @@ from invoices import ledger, money
 from invoices.cases import escalations
 from invoices.debtors import receivables
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
+from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, TimelineEntry
 
 # A case is opened when the credit has covered the due amount for this long.
 CASE_AFTER = dt.timedelta(days=7)
@@ -57,7 +57,7 @@ def open_case_when_due(
     payable = [
         invoice
         for invoice in invoices
-        if invoice.is_open and invoice.status != Status.DISPUTED and invoice.currency == currency
+        if invoice.is_open and not invoice.is_wholly_disputed and invoice.currency == currency
     ]
     oldest = min(payable, key=lambda invoice: (invoice.due_date, invoice.issue_date, invoice.invoice_number))
     notes = f"{money.display(credit[currency], currency)} of unapplied credit covers the amount due. Apply it."

@@ -363,7 +363,7 @@ class Facts:
 
 
 def _reopened_until(invoice: Invoice) -> dt.datetime | None:
-    return invoice.not_before if invoice.is_open and invoice.status != Status.DISPUTED else None
+    return invoice.not_before if invoice.is_open and not invoice.is_wholly_disputed else None
 
 
 def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Verdict:
@@ -405,7 +405,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
         if row.kind == Kind.STATEMENT and (until := facts.reopened_until(invoice)):
             yield Hold("reopened", until)
         return
-    if invoice.status == Status.DISPUTED:
+    if invoice.is_wholly_disputed:
         yield dispute_hold(invoice, facts.now)
     if invoice.status == Status.ON_HOLD and row.kind != Kind.PROMISE_FOLLOWUP and not one_off.is_from_case_owner(row):
         assert invoice.hold_until is not None
@@ -432,7 +432,7 @@ def _minimum_hold(facts: Facts, invoice: Invoice, row: Communication, moment: dt
     """
     minimum = facts.minimum(invoice.currency)
     credit = facts.credit(invoice).get(invoice.currency, Decimal(0))
-    if not minimum or invoice.balance - credit >= minimum:
+    if not minimum or invoice.undisputed_balance - credit >= minimum:
         return None
     mentioned, enough = facts.mentioned(invoice, row), minimum + credit
     today = moment.astimezone(facts.account.zone).date()
@@ -448,10 +448,10 @@ def _is_covered(
 ) -> bool:
     """Return True if the credit covers everything that the message could ask for in the currency of its invoice.
 
-    That is the invoice and the overdue ones among the others, without disputed ones and those on hold.
+    That is the invoice and the overdue ones among the others, without contested parts and those on hold.
     """
     amount = credit.get(invoice.currency, Decimal(0))
-    if not amount or amount < invoice.balance:
+    if not amount or amount < invoice.undisputed_balance:
         return False
     return amount >= facts.mentioned(invoice, row).most_owed(invoice, row.kind, today)
 

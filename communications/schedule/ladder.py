@@ -140,6 +140,16 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
 
     `rows` are the `unsent` messages.
     """
+    is_taken = _take_next(batch, invoice, rows, facts)
+    if invoice.is_partly_disputed and (raises_at := advance_dispute(invoice, batch)):
+        check_at = min(raises_at, invoice.next_check_at or raises_at)
+        lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at)
+    return is_taken
+
+
+def _take_next(
+    batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None
+) -> bool:
     pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
         _drop(batch, invoice, pending)
@@ -166,7 +176,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
     day = day_of(invoice, step)
     # An invoice that arrived overdue is planned for at once.
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind not in WITHOUT_MESSAGE
-    if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
+    if today < day and not (enters and (pending or _is_overdue(invoice, today))):
         if pending:
             cancel(pending, "day_moved", batch)
         check_at = first_moment(invoice, step, facts)
@@ -344,12 +354,12 @@ def place(invoice: Invoice, rules: CollectionSettings) -> Place:
 
 def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] | None:
     """Return the next check of a held invoice, as a tuple that may contain None, or None if nothing holds it."""
-    if invoice.debtor.never_chase and invoice.status not in (Status.ON_HOLD, Status.DISPUTED):
+    if invoice.debtor.never_chase and invoice.status != Status.ON_HOLD and not invoice.is_wholly_disputed:
         return (None,)
     if invoice.status == Status.ON_HOLD:
         assert invoice.hold_until is not None
         return (beginning(invoice.account, invoice.hold_until + _DAY),)
-    if invoice.status == Status.DISPUTED:
+    if invoice.is_wholly_disputed:
         return (advance_dispute(invoice, batch),)
     if invoice.escalation_level >= escalations.MAX_LEVEL:
         return (None,)
@@ -374,11 +384,16 @@ def advance_dispute(invoice: Invoice, batch: Batch | None = None) -> dt.datetime
     return None
 
 
+def _is_overdue(invoice: Invoice, today: dt.date) -> bool:
+    """Return True if the invoice is overdue, or is past due and only a part of it is contested."""
+    return invoice.status == Status.OVERDUE or (invoice.is_partly_disputed and invoice.due_date < today)
+
+
 def _end(batch: Batch, invoice: Invoice, today: dt.date) -> bool:
     """Escalate an overdue invoice without further steps, unless a case is open."""
     held = _stands_still(batch, invoice)
     _await_check(batch, invoice, held)
-    if held or not invoice.is_chased or invoice.status != Status.OVERDUE:
+    if held or not invoice.is_chased or not _is_overdue(invoice, today):
         return False
     if not invoice.escalation_level:
         batch.flush()
@@ -399,7 +414,7 @@ def _await_a_person(batch: Batch, invoice: Invoice) -> bool:
 def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
     """Set the next check of an invoice without a further message. Only a dispute has a next contact."""
     check_at = still[0] if still else None
-    contact_at = check_at if invoice.status == Status.DISPUTED and not invoice.debtor.never_chase else None
+    contact_at = check_at if invoice.is_wholly_disputed and not invoice.debtor.never_chase else None
     lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
 
 
@@ -408,7 +423,7 @@ def _plan(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step, pend
     account = invoice.account
     begins = first_moment(invoice, step, facts)
     if pending:
-        check_at = advance_dispute(invoice, batch) if invoice.status == Status.DISPUTED else None
+        check_at = advance_dispute(invoice, batch) if invoice.is_wholly_disputed else None
         contact_at = reschedule(facts, invoice, pending, begins, batch=batch)
         if step.offset_days < 0 and pending.scheduled_for >= beginning(account, invoice.due_date):
             cancel(pending, "no_hour_left", batch)

@@ -15,9 +15,9 @@ from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import account_scope
 from invoices import timeline
-from invoices.debtors import debtor_parties
+from invoices.debtors import debtor_parties, receivables
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import OPEN, Debtor, Invoice
 
 
 def next_at(account: Account, day: int | None, after: dt.datetime) -> dt.datetime | None:
@@ -114,7 +114,7 @@ def _plan_party(party: DebtorParty, month: dt.date) -> bool:
 def about(party: DebtorParty) -> Invoice | None:
     """Return the open invoice that a statement is filed under: the oldest, if possible one without a dispute."""
     rows = party.invoices.open().order_by("due_date", "invoice_number")
-    invoice = rows.exclude(status=Status.DISPUTED).first() or rows.first()
+    invoice = rows.exclude(receivables.WHOLLY_DISPUTED).first() or rows.first()
     if invoice:
         invoice.account, invoice.debtor = party.debtor.account, party.debtor
     return invoice

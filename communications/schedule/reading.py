@@ -133,7 +133,9 @@ SELECT
   ),
   (
     SELECT coalesce(json_agg(json_build_array(id, not_before)), '[]') FROM invoices_invoice
-    WHERE debtor_id = pair.debtor AND status IN ({_OPEN}) AND status <> '{Status.DISPUTED.value}'
+    WHERE debtor_id = pair.debtor AND status IN ({_OPEN}) AND (
+        status <> '{Status.DISPUTED.value}' OR amount - amount_paid - amount_credited > contested_amount
+      )
       AND not_before > %(now)s
   ),
   EXISTS (SELECT FROM invoices_credit WHERE debtor_id = pair.debtor),

@@ -26,7 +26,7 @@ class Mentioned:
         ]
         counted.sort(key=lambda each: each.due_date)
         self._due_dates = [each.due_date for each in counted]
-        self._totals = [Decimal(0), *itertools.accumulate(each.balance for each in counted)]
+        self._totals = [Decimal(0), *itertools.accumulate(each.undisputed_balance for each in counted)]
         self._counted = {each.pk: each for each in counted}
         # The days on which a further invoice becomes overdue.
         self._days = sorted({each.due_date + _DAY for each in invoices})
@@ -34,10 +34,10 @@ class Mentioned:
     def most_owed(self, invoice: Invoice, kind: str, day: dt.date) -> Decimal:
         """Return the most that a message about `invoice` would add up on a day: it and the other overdue ones."""
         if kind in demand.ABOUT_ONE_INVOICE:
-            return invoice.balance
+            return invoice.undisputed_balance
         total = self._totals[bisect_left(self._due_dates, day)]
         own = self._counted.get(invoice.pk)
-        return invoice.balance + total - (own.balance if own and own.due_date < day else 0)
+        return invoice.undisputed_balance + total - (own.undisputed_balance if own and own.due_date < day else 0)
 
     def first_day(self, invoice: Invoice, kind: str, amount: Decimal, today: dt.date) -> dt.date | None:
         """Return the first day after `today` on which a message about `invoice` would add up at least `amount`."""

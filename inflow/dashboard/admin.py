@@ -16,6 +16,8 @@ from inflow.dashboard.pages import (  # noqa: F401
     debtors,
     deliveries,
     differences,
+    dispute_reasons,
+    disputes,
     documents,
     duplicates,
     gateways,

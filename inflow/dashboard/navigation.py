@@ -27,6 +27,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Forecast"), "calendar_month", "admin:communications_forecast"),
         _item(_("Replies"), "forum", "admin:communications_reply_changelist", badge=inbox.count_pending(user)),
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
+        _item(_("Disputes"), "gavel", "admin:invoices_dispute_changelist"),
         _item(_("Calls to make"), "call", "admin:communications_calltask_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
@@ -47,6 +48,7 @@ def _settings_of(user: User) -> list[Item]:
         _item(_("Reminder policies"), "stairs", "admin:communications_reminderpolicy_changelist"),
         _item(_("Rules and limits"), "rule", *_own_row(user, "communications_collectionsettings")),
         _item(_("Calendars"), "event", "admin:invoices_calendarrule_changelist"),
+        _item(_("Dispute reasons"), "rule_settings", "admin:invoices_disputereason_changelist"),
         _item(_("Payment settings"), "account_balance_wallet", *_own_row(user, "invoices_paymentsettings")),
     ]
     if user.may(Role.MANAGER):

@@ -1,4 +1,4 @@
-"""/api/zapier/invoices/:id/promises and /notes: what was agreed and noted about an invoice."""
+"""/api/zapier/invoices/:id/promises, /disputes and /notes: what was agreed, contested and noted about an invoice."""
 
 import uuid
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import PageQuery
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
-from invoices import lifecycle, notes
+from invoices import disputes, lifecycle, notes
 from invoices.api import representation
-from invoices.api.activity_serializers import NoteIn, NoteOut, PromiseIn, PromiseOut
+from invoices.api.activity_serializers import DisputeIn, DisputeOut, NoteIn, NoteOut, PromiseIn, PromiseOut
 from invoices.api.refusals import refusals_as_problems
-from invoices.models import Invoice, Note, Promise
+from invoices.models import Dispute, Invoice, Note, Promise
 
 PROMISE_COLUMNS = ("id", "invoice_id", "invoice__invoice_number", "promised_on", "amount", "hold_until", "status")
 NOTE_COLUMNS = ("id", "text", "author", "created_at")
@@ -57,6 +57,49 @@ class PromiseViewSet(ApiViewSet):
         with refusals_as_problems():
             promise = lifecycle.promise(account, invoice_id, actor_of(request), **data)
         return ApiResponse(representation.of_promise(promise), status=201)
+
+
+class DisputeViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="list_disputes",
+        summary="List the disputes of an invoice",
+        parameters=[PageQuery],
+        responses=DisputeOut(many=True),
+    )
+    def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        query, account = PageQuery.of(request), account_of(request)
+        check_invoice(account, invoice_id)
+        rows = Dispute.objects.for_account(account).filter(invoice=invoice_id)
+        values = rows.values(*representation.DISPUTE_COLUMNS)
+        return pagination.respond(request, values, query, representation.of_dispute_row)
+
+    @extend_schema(
+        operation_id="open_dispute",
+        summary="Dispute an invoice or a part of it",
+        description=(
+            "The contested part is not chased, the rest is. Without `amount`, nothing is sent about the invoice."
+            ' PATCH of the invoice with `"status": "new"` or `"overdue"` withdraws the dispute.'
+        ),
+        request=DisputeIn,
+        responses={201: DisputeOut},
+        examples=[
+            OpenApiExample(
+                "A part",
+                request_only=True,
+                value={"reason": "Wrong quantity", "amount": 400},
+            )
+        ],
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        data, account = DisputeIn.checked(request.data), account_of(request)
+        name = data.pop("reason", "")
+        with refusals_as_problems():
+            reason_id = disputes.reason_named(account, name).pk if name else None
+            dispute = disputes.open_dispute(account, invoice_id, actor_of(request), reason_id=reason_id, **data)
+        return ApiResponse(representation.of_dispute(dispute), status=201)
 
 
 class NoteViewSet(ApiViewSet):

@@ -8,7 +8,7 @@ from django.db.models import Q, Sum
 
 from inflow.accounts.models import Account
 from invoices import ledger
-from invoices.debtors.receivables import BALANCE, Part, in_part
+from invoices.debtors.receivables import BALANCE, UNDISPUTED, Part, in_part
 from invoices.models import OPEN, Contact, Debtor, DebtorExternalId, Invoice
 
 COLUMNS = (
@@ -54,7 +54,7 @@ def balances_of(account: Account, debtor_ids: Sequence[uuid.UUID]) -> dict[uuid.
     found: dict[uuid.UUID, dict[str, Row]] = {debtor_id: {} for debtor_id in debtor_ids}
     overdue = in_part(Part.OVERDUE, Q(due_date__lt=account.today()))
     invoices = Invoice.objects.filter(debtor__in=debtor_ids, status__in=OPEN).order_by().values("debtor_id", "currency")
-    for row in invoices.annotate(outstanding=Sum(BALANCE), overdue=Sum(BALANCE, filter=overdue, default=0)):
+    for row in invoices.annotate(outstanding=Sum(BALANCE), overdue=Sum(UNDISPUTED, filter=overdue, default=0)):
         debtor_id = row.pop("debtor_id")
         found[debtor_id][row["currency"]] = {**row, "credit": 0}
     for debtor_id, credit in ledger.credit_of(debtor_ids).items():

@@ -13,7 +13,7 @@ from django.urls import reverse
 from inflow.accounts.models import Account
 from invoices import contact_lists, ledger, narrative, signals
 from invoices.derivation import days_overdue
-from invoices.models import Escalation, Invoice, Payment, Promise, Status, TimelineEntry
+from invoices.models import Dispute, Escalation, Invoice, Payment, Promise, Status, TimelineEntry
 
 # Read from the row, in the order of the contract.
 COLUMNS = (
@@ -223,3 +223,26 @@ def of_escalation(escalation: Escalation) -> dict[str, Any]:
 def of_promise(promise: Promise) -> dict[str, Any]:
     names = ("id", "invoice_id", "promised_on", "amount", "hold_until", "status", "created_at")
     return {name: getattr(promise, name) for name in names} | {"invoice_number": promise.invoice.invoice_number}
+
+
+DISPUTE_COLUMNS = (
+    *("id", "invoice_id", "invoice__invoice_number", "reason__name_en", "amount", "text", "owner__email", "answer_by"),
+    *("status", "outcome", "answer", "opened_at", "resolved_at", "created_at"),
+)
+
+
+def of_dispute_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of a row of `DISPUTE_COLUMNS`."""
+    named = {"invoice__invoice_number": "invoice_number", "reason__name_en": "reason", "owner__email": "owner"}
+    data = {named.get(name, name): value for name, value in row.items()}
+    for name in ("text", "outcome", "answer"):
+        data[name] = data[name] or None
+    return data
+
+
+def of_dispute(dispute: Dispute) -> dict[str, Any]:
+    row = {name: getattr(dispute, name) for name in DISPUTE_COLUMNS if "__" not in name}
+    row["invoice__invoice_number"] = dispute.invoice.invoice_number
+    row["reason__name_en"] = dispute.reason.name_en if dispute.reason else None
+    row["owner__email"] = dispute.owner.email if dispute.owner else None
+    return of_dispute_row({name: row[name] for name in DISPUTE_COLUMNS})

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from invoices.api.activity_views import NoteViewSet, PromiseViewSet
+from invoices.api.activity_views import DisputeViewSet, NoteViewSet, PromiseViewSet
 from invoices.api.case_views import EscalationViewSet
 from invoices.api.credit_note_views import CreditNoteViewSet
 from invoices.api.debtor_views import DebtorViewSet
@@ -36,6 +36,11 @@ urlpatterns = [
         "invoices/<uuid:invoice_id>/promises",
         PromiseViewSet.as_view({"get": "list", "post": "create"}),
         name="promises",
+    ),
+    path(
+        "invoices/<uuid:invoice_id>/disputes",
+        DisputeViewSet.as_view({"get": "list", "post": "create"}),
+        name="disputes",
     ),
     path("invoices/<uuid:invoice_id>/notes", NoteViewSet.as_view({"get": "list", "post": "create"}), name="notes"),
     path("open-items", OpenItemsViewSet.as_view({"post": "compare"}), name="open-items"),

@@ -122,7 +122,8 @@ def _resolve(draft: Draft, wanted: CaseChange) -> Resolution:
             )
         lifecycle.take_promise(draft, wanted.promised_on)
     else:
-        invoice.disputed_at = invoice.hold_until = None
+        draft.end_dispute()
+        invoice.hold_until = None
     draft.derive()
     return resolution
 

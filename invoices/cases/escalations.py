@@ -83,7 +83,7 @@ def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
         close(escalation, resolution, actor)
 
 
-def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
+def reopen(invoice: Invoice, since: dt.datetime, actor: Actor, *, is_payment_undone: bool = True) -> None:
     """Reopen the cases that were resolved since `since` because the invoice closed. They are not announced again."""
     closed = Escalation.objects.select_for_update(no_key=True).filter(
         invoice=invoice,
@@ -97,7 +97,8 @@ def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
         escalation.resolution, escalation.resolved_from, escalation.resolved_at = "", "", None
         escalation.save(update_fields=_RESOLUTION_FIELDS)
         after = {"level": escalation.level}
-        timeline.note(invoice, "escalation_reopened", actor, after=after, level=escalation.level)
+        kind = "escalation_reopened" if is_payment_undone else "escalation_open_again"
+        timeline.note(invoice, kind, actor, after=after, level=escalation.level)
     _update_level(invoice)
 
 

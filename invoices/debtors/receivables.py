@@ -1,7 +1,8 @@
 """Definitions of overdue, outstanding and net amounts, for every page, message, statement and figure.
 
-An open invoice belongs to exactly one part, so that the parts add up to the outstanding amount. Amounts and credit are
-kept apart by currency.
+An open invoice belongs to exactly one part, so that the parts add up to the outstanding amount. Only an invoice
+of which a part is contested belongs to two: that part is disputed, and the rest overdue or not due. Amounts and credit
+are kept apart by currency.
 """
 
 import datetime as dt
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest, Least
@@ -31,8 +33,11 @@ class Part(StrEnum):
 
 
 def part_of(invoice: Invoice, today: dt.date) -> Part:
-    """Return the part of an open invoice. A dispute or a hold takes precedence over the due date."""
-    if invoice.status == Status.DISPUTED:
+    """Return the part of an open invoice. A dispute or a hold takes precedence over the due date.
+
+    If a part of the balance is contested, it is the part of the rest.
+    """
+    if invoice.is_wholly_disputed:
         return Part.DISPUTED
     if invoice.status == Status.ON_HOLD:
         return Part.ON_HOLD
@@ -40,7 +45,7 @@ def part_of(invoice: Invoice, today: dt.date) -> Part:
 
 
 def is_overdue(invoice: Invoice, today: dt.date) -> bool:
-    """Return True if the invoice is open, past its due date, and neither disputed nor on hold."""
+    """Return True if the invoice is open, past its due date, and neither wholly disputed nor on hold."""
     return invoice.is_open and part_of(invoice, today) == Part.OVERDUE
 
 
@@ -77,7 +82,9 @@ def positions(invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today:
         if invoice.is_open:
             position = found.setdefault(invoice.currency, Position())
             part = part_of(invoice, today).value
-            setattr(position, part, getattr(position, part) + invoice.balance)
+            contested = invoice.contested
+            position.disputed += contested
+            setattr(position, part, getattr(position, part) + invoice.balance - contested)
             position.invoices += 1
     for currency, amount in credit.items():
         found.setdefault(currency, Position()).credit = amount
@@ -92,18 +99,48 @@ def balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
     return sums
 
 
+def undisputed_balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
+    """Return the sum of the invoices' balances by currency, without contested parts."""
+    sums: dict[str, Decimal] = {}
+    for invoice in invoices:
+        sums[invoice.currency] = sums.get(invoice.currency, _ZERO) + invoice.undisputed_balance
+    return sums
+
+
 # --- Database expressions ----------------------------------------------------------------------------------------
 
 BALANCE = Greatest(F("amount") - F("amount_paid") - F("amount_credited"), _ZERO)
 
 
+# A comparison with a contested part that is not set is never true: the whole invoice is contested.
+PARTLY_DISPUTED = Q(status=Status.DISPUTED, contested_amount__lt=F("amount") - F("amount_paid") - F("amount_credited"))
+WHOLLY_DISPUTED = Q(status=Status.DISPUTED) & (
+    Q(contested_amount=None) | Q(contested_amount__gte=F("amount") - F("amount_paid") - F("amount_credited"))
+)
+# The contested part of the balance, and the part that may be chased.
+CONTESTED = Case(
+    When(status=Status.DISPUTED, then=Least(Coalesce(F("contested_amount"), BALANCE), BALANCE)),
+    default=Value(_ZERO),
+    output_field=DecimalField(max_digits=20, decimal_places=3),
+)
+UNDISPUTED = BALANCE - CONTESTED
+
+
+def amount_in(part: Part) -> Any:
+    """Return the expression of the amount that an invoice selected by `in_part` adds to the part."""
+    return CONTESTED if part == Part.DISPUTED else UNDISPUTED
+
+
 def in_part(part: Part, is_past: Q) -> Q:
-    """Return a condition for the open invoices of a part. `is_past` selects those with a due date before today."""
+    """Return a condition for the open invoices of a part. `is_past` selects those with a due date before today.
+
+    An invoice of which a part is contested is in two: see `amount_in`.
+    """
     if part == Part.DISPUTED:
         return Q(status=Status.DISPUTED)
     if part == Part.ON_HOLD:
         return Q(status=Status.ON_HOLD)
-    return Q(status__in=CHASED) & (is_past if part == Part.OVERDUE else ~is_past)
+    return (Q(status__in=CHASED) | PARTLY_DISPUTED) & (is_past if part == Part.OVERDUE else ~is_past)
 
 
 _COVERED_SINCE = (

@@ -41,6 +41,16 @@ def read(document: Document) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def read_named(name: str) -> bytes | None:
+    """Return the data that `save` stored outside of the database under this name, or None if it is gone."""
+    try:
+        with _storage().open(name) as file:
+            return bytes(file.read())
+    except FileNotFoundError:
+        log.error("file_missing", name=name)
+        return None
+
+
 def delete(document: Document) -> None:
     """Delete the data of a document. Call it after the commit if it is stored outside of the database."""
     if document.stored_as:

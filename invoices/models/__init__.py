@@ -8,6 +8,7 @@ from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.credit_notes import CreditNote, CreditNoteStatus
 from invoices.models.credits import Credit
 from invoices.models.debtors import Contact, Debtor, DebtorExternalId
+from invoices.models.disputes import Dispute, DisputeFile, DisputeOutcome, DisputeReason, DisputeStatus
 from invoices.models.documents import Document, DocumentFile, DocumentKind
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
@@ -53,6 +54,11 @@ __all__ = [
     "Difference",
     "DifferenceKind",
     "DifferenceStatus",
+    "Dispute",
+    "DisputeFile",
+    "DisputeOutcome",
+    "DisputeReason",
+    "DisputeStatus",
     "Document",
     "DocumentFile",
     "DocumentKind",

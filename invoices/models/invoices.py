@@ -86,6 +86,13 @@ class Invoice(models.Model):
     )
     hold_until = models.DateField(null=True, blank=True, editable=False)
     disputed_at = models.DateTimeField(null=True, editable=False)
+    contested_amount = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        editable=False,
+        help_text=_lazy("The contested part of a dispute. Empty: the dispute is about the whole invoice."),
+    )
     written_off_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
     covered_at = models.DateTimeField(
@@ -227,6 +234,28 @@ class Invoice(models.Model):
     def balance(self) -> Decimal:
         """Return the amount still owed. It is never negative, because a surplus is the debtor's credit."""
         return self.amount - self.amount_paid - self.amount_credited
+
+    @property
+    def contested(self) -> Decimal:
+        """Return the part of the balance that is contested and not chased. Payments cover the rest first."""
+        if self.status != Status.DISPUTED:
+            return Decimal(0)
+        return self.balance if self.contested_amount is None else min(self.contested_amount, self.balance)
+
+    @property
+    def undisputed_balance(self) -> Decimal:
+        """Return the part of the balance that may be chased."""
+        return self.balance - self.contested
+
+    @property
+    def is_partly_disputed(self) -> bool:
+        """True if a part of the balance is contested and the rest is chased."""
+        return self.status == Status.DISPUTED and self.undisputed_balance > 0
+
+    @property
+    def is_wholly_disputed(self) -> bool:
+        """True if the whole balance is contested, so that nothing is chased."""
+        return self.status == Status.DISPUTED and self.undisputed_balance <= 0
 
     @property
     def is_open(self) -> bool:

@@ -46,6 +46,7 @@ _BODIES: dict[str, Any] = {
     "POST debtors/<debtor_id>/merge": {"into": "00000000-0000-4000-8000-000000000007", "dry_run": True},
     "POST debtor-merges/<merge_id>/undo": {},
     "POST invoices/<invoice_id>/promises": {"promised_on": make.FAR_AHEAD},
+    "POST invoices/<invoice_id>/disputes": {"reason": "Wrong quantity", "amount": 1, "text": "Two are missing."},
     "POST invoices/<invoice_id>/notes": {"text": "They moved."},
     "POST open-items": {"items": []},
     "PATCH webhooks/<webhook_id>": {"description": "The ledger"},

@@ -12,7 +12,7 @@ from communications.content import phrases
 from communications.models import Communication, Copy, Kind, Medium
 from communications.schedule import ladder, one_off
 from invoices.debtors import contacts, debtor_parties, parties
-from invoices.models import Allocation, Contact, Invoice, Receipt
+from invoices.models import Allocation, Contact, Dispute, Invoice, Receipt
 
 OPEN = ("new", "overdue", "disputed", "on_hold")
 Sums = dict[str, Decimal]
@@ -34,7 +34,7 @@ def check(rows: Sequence[Communication]) -> None:
     for row in rows:
         invoice = invoices[row.invoice_id]
         assert invoice.status in OPEN, (row, invoice.status)
-        assert invoice.status != "disputed", row
+        assert invoice.status != "disputed" or _owed(invoice) > 0, row
         assert invoice.status != "on_hold" or by_person or row.kind == Kind.PROMISE_FOLLOWUP, row
         assert not invoice.not_before or invoice.not_before <= now, (row, invoice.not_before)
         assert row.amount == _balance(invoice) > 0, row
@@ -55,6 +55,15 @@ def _without_links(row: Communication) -> str:
 def _balance(invoice: Invoice) -> Decimal:
     paid = Allocation.objects.filter(invoice=invoice).aggregate(total=Sum("amount"))["total"]
     return invoice.amount - (paid or Decimal(0))
+
+
+def _owed(invoice: Invoice) -> Decimal:
+    """The balance without what the debtor contests, which no message asks for."""
+    balance = _balance(invoice)
+    if invoice.status != "disputed":
+        return balance
+    part = Dispute.objects.get(invoice=invoice, status="open").amount
+    return max(balance - part, Decimal(0)) if part else Decimal(0)
 
 
 def _named(first: Communication, invoices: list[Invoice]) -> list[Any]:
@@ -130,7 +139,7 @@ def _asks_for_what_is_owed(rows: Sequence[Communication], named: list[Invoice], 
     listed = [
         each
         for each in named
-        if each.pk in about or (not alone and each.status in OPEN and each.is_chased and each.status != "disputed")
+        if each.pk in about or (not alone and each.status in OPEN and each.is_chased and _owed(each) > 0)
     ]
     late = [each for each in listed if each.due_date < today and (each.pk in about or each.status != "on_hold")]
     ours = [each for each in listed if each.pk in about]
@@ -143,6 +152,7 @@ def _asks_for_what_is_owed(rows: Sequence[Communication], named: list[Invoice], 
     for row in rows:
         assert row.asked is not None
         assert 0 <= row.asked <= row.amount, row  # type: ignore[operator]
+        assert row.asked <= _owed(row.invoice), row
         if row.invoice_id in {each.pk for each in counted}:
             asked[row.invoice.currency] += row.asked
     for currency, amount in asked.items():
@@ -156,7 +166,7 @@ def _asks_for_what_is_owed(rows: Sequence[Communication], named: list[Invoice], 
         # Several that are not due yet are listed one by one; the sum stands in the subject.
         assert figure in first.subject, (first, figure, first.subject)
         for each in listed:
-            assert phrases.amounts({each.currency: _balance(each)}, first.language) in first.body, (first, each)
+            assert phrases.amounts({each.currency: _owed(each)}, first.language) in first.body, (first, each)
     elif is_several or len(wanted) == 1:
         assert figure in first.body, (first, figure, first.body)
     owed = _sums(counted)
@@ -168,7 +178,7 @@ def _asks_for_what_is_owed(rows: Sequence[Communication], named: list[Invoice], 
 def _sums(invoices: list[Invoice]) -> Sums:
     sums: Sums = defaultdict(Decimal)
     for invoice in invoices:
-        sums[invoice.currency] += _balance(invoice)
+        sums[invoice.currency] += _owed(invoice)
     return sums
 
 

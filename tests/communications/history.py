@@ -16,6 +16,7 @@ from invoices.models import (
     Allocation,
     CaseStatus,
     Contact,
+    Dispute,
     Escalation,
     Invoice,
     Payment,
@@ -161,13 +162,15 @@ def _was_owed_at_its_gate(invoice: Invoice) -> None:
 
 
 def _was_written_to_only_while_chased(invoice: Invoice) -> None:
-    """By the timeline: never on hold, disputed or closed."""
-    status = "new"
+    """By the timeline: never on hold, wholly disputed or closed."""
+    status, has_part = "new", False
     for entry in TimelineEntry.objects.filter(invoice=invoice).order_by("id"):
         status = entry.after.get("status", status)
         said = entry.params.get("message", "")
+        if entry.kind in ("dispute_opened", "dispute_revised"):
+            has_part = "amount" in entry.params
         if entry.kind == "sent" and said not in (Kind.THANK_YOU, Kind.PROMISE_FOLLOWUP, Kind.MANUAL):
-            assert status in ("new", "overdue"), (invoice, status)
+            assert status in ("new", "overdue") or (status == "disputed" and has_part), (invoice, status)
         elif entry.kind == "sent":
             assert (status == "paid") == (said == Kind.THANK_YOU), (invoice, status)
 
@@ -330,6 +333,8 @@ def _told_once(account: Account) -> None:
                 "escalation.created": Escalation.objects.for_account(account).count(),
                 "payment.reversed": Reversal.objects.for_account(account).count(),
                 "invoice.amended": sum("due_date" in entry.after for entry in (*changes, *others)),
+                "dispute.opened": Dispute.objects.for_account(account).count(),
+                "dispute.resolved": Dispute.objects.for_account(account).filter(status="resolved").count(),
                 "promise.broken": Promise.objects.for_account(account).filter(status="broken").count(),
                 "communication.sent": rows.filter(status__in=LEFT_US).count(),
                 "communication.failed": rows.filter(status__in=(State.FAILED, State.UNKNOWN, State.BOUNCED)).count(),

@@ -19,10 +19,10 @@ from communications.engine import clock
 from communications.models import CollectionSettings, Communication, Copy, State
 from communications.schedule import policies
 from inflow.accounts.models import Account
-from invoices import ledger, lifecycle
+from invoices import disputes, ledger, lifecycle
 from invoices.cases import cases
 from invoices.debtors import debtors
-from invoices.models import OPEN, Contact, Debtor, Escalation, Invoice, Receipt, Status
+from invoices.models import OPEN, Contact, Debtor, Dispute, Escalation, Invoice, Receipt, Status
 from tests import make
 from tests.api.client import PLENTY
 from tests.communications import handing_over
@@ -41,6 +41,9 @@ MOVES = [
     "repost",
     "reverse",
     "dispute",
+    "contest",
+    "contest",
+    "settle",
     "hold",
     "resume",
     "promise",
@@ -298,6 +301,22 @@ class Teller:
                 )
         elif move == "dispute":
             lifecycle.change(account, pk, make.API, status="disputed")
+        elif move == "contest":
+            part = invoice.balance * (number % 4 + 1) / 5
+            if dispute := Dispute.objects.filter(invoice=invoice, status="open").first():
+                own = {"reason_id": None, "owner": None, "answer_by": None}
+                disputes.revise(account, dispute.pk, make.STAFF, amount=part.quantize(1), **own)
+            else:
+                disputes.open_dispute(account, pk, make.STAFF, amount=part.quantize(1))
+        elif move == "settle":
+            if dispute := Dispute.objects.filter(invoice=invoice, status="open").first():
+                if number % 3 == 0:
+                    disputes.reject(account, dispute.pk, make.STAFF, answer="It was delivered.")
+                elif number % 3 == 1:
+                    disputes.withdraw(account, dispute.pk, make.STAFF)
+                else:
+                    values = {"number": str(uuid.uuid4()), "amount": dispute.amount or invoice.balance}
+                    disputes.resolve_by_credit_note(account, dispute.pk, make.STAFF, **values)
         elif move == "hold":
             until = today + dt.timedelta(days=number % 45)
             lifecycle.change(account, pk, make.API, status="on_hold", hold_until=until)

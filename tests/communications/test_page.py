@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from communications.contacts import consent
@@ -18,9 +19,9 @@ from communications.models import Address, Answer, ConsentEntry
 from communications.portal import links, statement, texts
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
-from invoices import ledger, lifecycle
-from invoices.models import Debtor, Invoice, Promise
-from tests import make
+from invoices import dispute_files, disputes, ledger, lifecycle
+from invoices.models import Debtor, Dispute, DisputeReason, Invoice, Promise
+from tests import files, make
 from tests.unchanged import nothing_happens
 
 pytestmark = pytest.mark.django_db
@@ -331,3 +332,52 @@ def test_the_statement_is_a_pdf_that_reads_no_file(visitor: Client, language: st
     assert answer.content.startswith(b"%PDF-")
     assert b"/EmbeddedFile" not in answer.content
     assert b"root:" not in answer.content
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "AED 400.00</bdi> disputed"), ("ar", "محل اعتراض")])
+def test_the_debtor_disputes_a_part_with_a_reason_and_files_and_sees_where_it_stands(
+    visitor: Client, invoice: Invoice, language: str, shown: str
+) -> None:
+    page = Page(visitor, invoice.debtor, language)
+    reason = DisputeReason.objects.get(account=invoice.account, name_en="Wrong quantity")
+    photo = SimpleUploadedFile("photo.png", b"\x89PNG\r\n\x1a\n..IEND\xaeB`\x82")
+    said = {"invoices": invoice.pk, "part": "400", "dispute_reason": reason.pk, "why": "Half.", "attachments": [photo]}
+    status, html = page.say("dispute", **said)
+    assert status == 302
+    dispute = Dispute.objects.get()
+    assert (dispute.amount, dispute.reason, dispute.text, dispute.opened_by) == (400, reason, "Half.", "debtor")
+    assert shown in html
+    assert reason.in_language(language) in html
+    file = dispute.files.get()
+    assert file.is_from_debtor
+    response = visitor.get(f"{page.path}/dispute/{file.pk}")
+    assert response["Content-Disposition"].startswith("attachment")
+    assert response["X-Content-Type-Options"] == "nosniff"
+    disputes.reject(invoice.account, dispute.pk, make.STAFF, answer="It was <b>delivered</b>.")
+    assert "It was &lt;b&gt;delivered&lt;/b&gt;." in page.html()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"part": "20000.01"},
+        {"part": "0"},
+        {"attachments": [SimpleUploadedFile("bill.pdf", b"<html>")]},
+        {"dispute_reason": "999999"},
+    ],
+)
+def test_an_impossible_dispute_changes_nothing(visitor: Client, invoice: Invoice, wrong: dict[str, object]) -> None:
+    page = Page(visitor, invoice.debtor)
+    assert page.say("dispute", invoices=invoice.pk, why="No.", **wrong)[0] == 422
+    assert not Dispute.objects.exists()
+
+
+def test_the_files_of_another_debtors_dispute_are_not_found(
+    account: Account, visitor: Client, invoice: Invoice
+) -> None:
+    other = make.overdue_invoice(account, invoice_number="X-1", debtor_name="Oryx", debtor_email="oryx@oryx.example")
+    dispute = disputes.open_dispute(account, other.pk, make.STAFF)
+    file = dispute_files.add(account, dispute.pk, make.STAFF, files.pdf("secret"))
+    page = Page(visitor, invoice.debtor)
+    assert visitor.get(f"{page.path}/dispute/{file.pk}").status_code == 404
+    assert "X-1" not in page.html()

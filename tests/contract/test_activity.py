@@ -87,11 +87,11 @@ def test_a_note_needs_a_text(api: Caller, invoice: Invoice, text: Any) -> None:
     assert not Note.objects.exists()
 
 
-@pytest.mark.parametrize("path", ["promises", "notes"])
+@pytest.mark.parametrize("path", ["promises", "disputes", "notes"])
 def test_another_accounts_invoice_is_not_found(api: Caller, path: str) -> None:
     other = make.invoice(make.account())
     is_problem(api.get(f"invoices/{other.pk}/{path}"), 404)
-    body = {"text": "x"} if path == "notes" else {"promised_on": "2999-01-01"}
+    body = {"promised_on": "2999-01-01"} if path == "promises" else {"text": "x"}
     is_problem(api.post(f"invoices/{other.pk}/{path}", body), 404)
 
 
@@ -180,3 +180,44 @@ def test_a_paid_invoice_gets_no_reminder(at_noon: Account, owed: Invoice) -> Non
 def test_sending_needs_its_scope(account: Account, invoice: Invoice) -> None:
     api = Caller(make.key(account, scopes=[Scope.INVOICES_WRITE])[1])
     assert "communications:write" in json.dumps(is_problem(api.post(f"invoices/{invoice.pk}/send", {}), 403))
+
+
+def test_a_part_is_disputed_announced_and_withdrawn_by_patch(account: Account, api: Caller, invoice: Invoice) -> None:
+    body = {"reason": "wrong quantity", "amount": 400, "text": "Two are missing."}
+    answer = api.post(f"invoices/{invoice.pk}/disputes", body)
+    assert answer.status == 201, answer.body
+    made = answer.json
+    assert (made["reason"], made["amount"], made["status"], made["outcome"]) == ("Wrong quantity", 400, "open", None)
+    assert made["answer_by"] == in_days(account, 7)
+    assert api.get(f"invoices/{invoice.pk}/disputes").json == [made]
+    assert api.get(f"invoices/{invoice.pk}").json["status"] == "disputed"
+    opened = json.loads(Event.objects.get(type="dispute.opened").body)["data"]
+    assert opened["invoice"]["status"] == "disputed"
+    assert {name: opened[name] for name in made} == made
+    assert is_problem(api.post(f"invoices/{invoice.pk}/disputes", body), 422)
+    api.patch(f"invoices/{invoice.pk}", {"status": "overdue"})
+    resolved = json.loads(Event.objects.get(type="dispute.resolved").body)["data"]
+    assert (resolved["outcome"], resolved["invoice"]["status"]) == ("withdrawn", "overdue")
+
+
+def test_patch_disputes_the_whole_invoice(api: Caller, invoice: Invoice) -> None:
+    api.patch(f"invoices/{invoice.pk}", {"status": "disputed"})
+    [made] = api.get(f"invoices/{invoice.pk}/disputes").json
+    assert (made["amount"], made["reason"], made["status"]) == (None, None, "open")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({"amount": 1001}, "amount", "above_balance"),
+        ({"amount": 0}, "amount", "not_positive"),
+        ({"reason": "Because"}, "reason", "unknown_reason"),
+        ({"status": "open"}, "status", "read_only"),
+    ],
+)
+def test_an_impossible_dispute_is_refused(
+    account: Account, api: Caller, invoice: Invoice, body: dict[str, Any], field: str, code: str
+) -> None:
+    with nothing_happens(account):
+        answer = api.post(f"invoices/{invoice.pk}/disputes", body)
+    assert is_problem(answer, 422)["errors"][0] | {"message": ""} == {"field": field, "code": code, "message": ""}

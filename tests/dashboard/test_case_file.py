@@ -7,7 +7,7 @@ import pytest
 from communications.models import Communication, ReminderPolicy
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.models import Escalation, Invoice, Payment, Promise
+from invoices.models import Dispute, Escalation, Invoice, Payment, Promise
 from tests import make
 from tests.dashboard.world import World, nothing_changes, page
 
@@ -47,7 +47,12 @@ def test_a_pause_says_how_it_ends(pause: str, own: World) -> None:
     said = {"reason": "Damaged.", "hold_until": make.FAR_AHEAD}
     answer = client.post(page("invoices_invoice", pause, own.invoice.pk), said, follow=True)
     resume = page("invoices_invoice", "resume", own.invoice.pk)
-    assert answer.content.decode().count(f'class="undo" href="{resume}"') == 2  # after the deed, and on the file
+    html = answer.content.decode()
+    ends = resume
+    if pause == "dispute":  # it ends by an outcome, which is chosen on its page
+        ends = page("invoices_dispute", "change", Dispute.objects.get(invoice=own.invoice).pk)
+    # After the deed, and on the file.
+    assert [html.count(f'class="undo" href="{url}"') for url in (resume, ends)] in ([2, 2], [1, 1])
     client.post(resume, {})
     assert make.again(own.invoice).status == "overdue"
 

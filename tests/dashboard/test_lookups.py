@@ -36,6 +36,7 @@ DECLARED = {
     "invoices.debtor": {"credit", "owner", "state", "tag"},
     "invoices.difference": {"kind", "status", "list__id__exact"},
     "invoices.openitemslist": {"source"},
+    "invoices.dispute": {"status", "whose", "outcome"},
     "invoices.document": {"kind"},
     "invoices.paymentreport": {"status", "kind"},
     "invoices.escalation": {"status", "whose", "level", "reason"},

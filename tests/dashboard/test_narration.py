@@ -101,6 +101,8 @@ SAMPLE_PARAMS: dict[str, object] = {
     "old": "old@falcon.example",
     "new": "pay@falcon.example",
     "file": "INV-7.pdf",
+    "dispute_reason": "Wrong quantity",
+    "dispute_outcome": "rejected",
     "count": 3,
     "policy": "Standard",
     "outcome": "reached",

@@ -36,7 +36,7 @@ from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
-from invoices import credit_notes, lifecycle
+from invoices import credit_notes, dispute_files, lifecycle
 from invoices.debtors import merging
 from invoices.documents import documents
 from invoices.models import (
@@ -44,6 +44,9 @@ from invoices.models import (
     CreditNote,
     Debtor,
     DebtorMerge,
+    Dispute,
+    DisputeFile,
+    DisputeReason,
     Document,
     Escalation,
     HookKind,
@@ -83,6 +86,10 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_debtor_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10", "currency": "AED"},
     "invoices_invoice_credit_note": {"number": "CN-9", "date": "2026-01-05", "amount": "10"},
     "invoices_invoice_promise": {"promised_on": make.FAR_AHEAD, "amount": "10"},
+    "invoices_dispute_reject": {"answer": "It was delivered."},
+    "invoices_dispute_credit_note": {"number": "CN-8", "amount": "10"},
+    "invoices_dispute_correct": {"amount": "90"},
+    "invoices_dispute_revise": {"amount": "10"},
     "invoices_invoice_escalate": {"notes": "They moved."},
     "invoices_invoice_amend": {
         **{"amount": "90", "issue_date": "2025-01-01", "due_date": "2025-02-03"},
@@ -207,6 +214,15 @@ def build(name: str) -> World:
     merge = merging.merge(account, twins[0].pk, twins[1].pk, make.STAFF)
     one, other = sorted(twins[1:], key=lambda debtor: debtor.pk)
     pair = PossibleDuplicate.objects.create(account=account, one=one, other=other, reasons=["name"])
+    dispute = Dispute.objects.create(
+        account=account,
+        invoice=closed,
+        text=f"dispute of {name}",
+        status="resolved",
+        outcome="withdrawn",
+        opened_at=account.now(),
+        resolved_at=account.now(),
+    )
     return World(
         account,
         people,
@@ -218,6 +234,9 @@ def build(name: str) -> World:
             "invoices_possibleduplicate": pair.pk,
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
+            "invoices_dispute": dispute.pk,
+            "invoices_disputereason": DisputeReason.objects.filter(account=account)[0].pk,
+            "invoices_disputefile": dispute_files.add(account, dispute.pk, make.STAFF, files.pdf(name)).pk,
             "invoices_payment": payment.pk,
             "invoices_creditnote": note.pk,
             "invoices_paymentsettings": PaymentSettings.objects.create(account=account).pk,
@@ -305,6 +324,9 @@ def rows_of(account: Account) -> dict[str, Any]:
             PolicyRule,
             CallTask,
             CallLog,
+            Dispute,
+            DisputeFile,
+            DisputeReason,
         ),
     )
     rows: dict[str, Any] = {

@@ -47,6 +47,8 @@ _DATA: dict[str, dict[str, Any]] = {
             "invoice": _INVOICE,
         },
     },
+    EventType.DISPUTE_OPENED: _with("Dispute", invoice=_INVOICE),
+    EventType.DISPUTE_RESOLVED: _with("Dispute", invoice=_INVOICE),
     EventType.PAYMENT_RECORDED: _with(
         "Payment",
         currency={"type": "string"},

@@ -268,7 +268,12 @@ class OwnRowsAdmin(ModelAdmin):
             back=self.url("change", quote(row.pk)),
             intro=action.intro,
             is_grave=action.is_grave,
+            subtitle=self.about(row),
         )
+
+    def about(self, row: Any) -> str:
+        """Return what an action page says about its row, in its heading and title. Empty: nothing."""
+        return ""
 
     def after(self, row: Any) -> str:
         """Return the address of the page that follows an action."""
@@ -298,9 +303,9 @@ class OwnRowsAdmin(ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
 
 
-def with_undo(text: str, url: str) -> SafeString:
+def with_undo(text: str, url: str, label: str = "") -> SafeString:
     """Return a message with a link to the form that undoes the action."""
-    return format_html('{} <a class="undo" href="{}">{}</a>', text, url, _("Undo"))
+    return format_html('{} <a class="undo" href="{}">{}</a>', text, url, label or _("Undo"))
 
 
 def _shown(value: Any) -> str | None:

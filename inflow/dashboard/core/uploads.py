@@ -4,7 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
-from django.http import HttpRequest
+
+from inflow.uploads import MARK, is_too_large
+
+__all__ = ["BoundedUploads", "is_too_large"]
 
 # An upload up to this many times the limit is read to its end, so that the browser shows our page instead of a lost
 # connection.
@@ -27,18 +30,10 @@ class BoundedUploads(FileUploadHandler):
         if self._left >= 0:
             return raw_data
         if self.request is not None:
-            self.request.META[_MARK] = True
+            self.request.META[MARK] = True
         if self._length > _READ_TO_ITS_END * settings.UPLOAD_MAX_BYTES:
             raise StopUpload(connection_reset=True)
         raise SkipFile
 
     def file_complete(self, file_size: int | None) -> None:
         return None
-
-
-_MARK = "inflow.upload_is_too_large"
-
-
-def is_too_large(request: HttpRequest) -> bool:
-    """Tell whether a file of this request was cut off. The request must have been parsed."""
-    return _MARK in request.META

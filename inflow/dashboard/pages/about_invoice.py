@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
 from inflow.dashboard.core.filters import ValuesFilter
-from inflow.dashboard.core.markup import amount, link, text_column
+from inflow.dashboard.core.markup import amount, isolated, link, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from invoices import money
+from invoices.models import Invoice
 
 
 def exact(name: str, path: str = "", currency: str = "currency") -> tuple[str, Callable[[Any], Decimal | None]]:
@@ -26,6 +27,14 @@ NUMBER, CURRENCY = ("invoice_number", "invoice__invoice_number"), ("currency", "
 DEBTOR, COMPANY = ("debtor_name", "invoice__debtor_name"), ("debtor_company", "invoice__debtor_company")
 AMOUNT = exact("amount", currency="invoice.currency")
 BALANCE = exact("balance", "invoice.balance", "invoice.currency")
+
+
+def describe(invoice: Invoice) -> str:
+    """Return number, debtor, balance and status of an invoice, each isolated from the direction of the text."""
+    debtor = ", ".join(filter(None, (invoice.debtor_name, invoice.debtor_company)))
+    balance = money.display(invoice.balance, invoice.currency)
+    texts = (invoice.invoice_number, debtor, balance, invoice.get_status_display())
+    return " · ".join(isolated(str(text)) for text in texts)
 
 
 def invoice_link(row: Any) -> str:
@@ -42,6 +51,9 @@ class AboutInvoice(OwnRowsAdmin):
         "invoice__debtor_company",
     )
     search_help_text = _lazy("Invoice number, name or company")
+
+    def about(self, row: Any) -> str:
+        return describe(row.invoice) if row.invoice_id else ""
 
     @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
     def invoice_link(self, row: Any) -> str:

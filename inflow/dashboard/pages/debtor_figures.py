@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from inflow.accounts.models import User
 from inflow.dashboard.pages import ages
 from invoices import ledger, money
-from invoices.debtors.receivables import BALANCE, CHASED, Part, in_part
+from invoices.debtors.receivables import BALANCE, UNDISPUTED, Part, amount_in, in_part
 from invoices.models import OPEN, CreditNote, Debtor, Invoice, Receipt, Status
 
 _ZERO = Decimal(0)
@@ -38,14 +38,18 @@ def _sums(debtor: Debtor, today: dt.date) -> Iterable[dict[str, Any]]:
     is_past = Q(due_date__lt=today)
     parts = {part.value: in_part(part, is_past) for part in Part} | {"open": Q(status__in=OPEN)}
     parts |= {age: _aged(age, today) for age in ages.AGES}
-    sums = {_name(part): Sum(BALANCE, filter=condition, default=_ZERO) for part, condition in parts.items()}
+    amounts: dict[str, Any] = {"open": BALANCE} | {part.value: amount_in(part) for part in Part}
+    sums = {
+        _name(part): Sum(amounts.get(part, UNDISPUTED), filter=condition, default=_ZERO)
+        for part, condition in parts.items()
+    }
     invoices = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by()
     return list(invoices.values("currency").annotate(invoices=Count("pk", filter=Q(status__in=OPEN)), **sums))
 
 
 def _aged(age: str, today: dt.date) -> Q:
     first, last = ages.AGES[age]
-    late = Q(status__in=CHASED, due_date__lt=today - dt.timedelta(days=first - 1))
+    late = in_part(Part.OVERDUE, Q(due_date__lt=today - dt.timedelta(days=first - 1)))
     return late if last is None else late & Q(due_date__gte=today - dt.timedelta(days=last))
 
 
@@ -98,7 +102,7 @@ def _invoices_url(debtor: Debtor, **query: str) -> str:
 def with_balances(rows: QuerySet[Debtor], user: User) -> QuerySet[Debtor]:
     """Annotate debtors with their sums by currency, which are computed for the rows of the page only."""
     invoices = Invoice.objects.filter(debtor=OuterRef("pk"), status__in=OPEN).order_by().values("currency")
-    late = Sum(BALANCE, filter=ages.overdue(user), default=_ZERO)
+    late = Sum(UNDISPUTED, filter=ages.overdue(user), default=_ZERO)
     sums = invoices.annotate(total=Sum(BALANCE), late=late)
     json = JSONObject(currency="currency", total=_text("total"), late=_text("late"))
     annotated: QuerySet[Debtor] = rows.annotate(

@@ -19,7 +19,7 @@ from inflow.accounts.access import rows_of
 from inflow.accounts.models import User
 from inflow.dashboard.pages.ages import AGES, aged, overdue, part
 from invoices import ledger
-from invoices.debtors.receivables import BALANCE, PROMISED, Part
+from invoices.debtors.receivables import BALANCE, PROMISED, UNDISPUTED, Part, amount_in
 from invoices.models import OPEN, Invoice, Payment, Promise, PromiseStatus, Status
 
 WEEKS = 12
@@ -113,8 +113,8 @@ def days_sales_outstanding(outstanding: Decimal, billed: Mapping[dt.date, Decima
 
 
 def _owed(user: User) -> Any:
-    def of(which: Q) -> Coalesce:
-        return Coalesce(Sum(BALANCE, filter=which), _ZERO)
+    def of(which: Q, amount: Any = UNDISPUTED) -> Coalesce:
+        return Coalesce(Sum(amount, filter=which), _ZERO)
 
     late = overdue(user)
     rows = rows_of(user, Invoice.objects.filter(status__in=OPEN)).order_by().values("currency")
@@ -123,7 +123,10 @@ def _owed(user: User) -> Any:
         overdue=of(late),
         open_count=Count("pk"),
         overdue_count=Count("pk", filter=late),
-        **{which.value: of(part(user, which)) for which in (Part.NOT_DUE, Part.ON_HOLD, Part.DISPUTED)},
+        **{
+            which.value: of(part(user, which), amount_in(which))
+            for which in (Part.NOT_DUE, Part.ON_HOLD, Part.DISPUTED)
+        },
         **{_column(age): of(aged(age, user)) for age in AGES},
     )
 

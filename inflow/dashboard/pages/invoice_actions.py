@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -9,11 +10,13 @@ from django.utils.translation import gettext_lazy as _lazy
 from communications.schedule import calls, one_off
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.own_rows import with_undo
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.amend_form import AmendForm
 from inflow.dashboard.pages.cases import AssignForm
 from inflow.dashboard.pages.credit_notes import issue_on_invoice
+from inflow.dashboard.pages.dispute_forms import OpenDisputeForm
 from inflow.dashboard.pages.forms import (
     CallForm,
     CreditForm,
@@ -30,7 +33,7 @@ from inflow.dashboard.pages.forms import (
 )
 from inflow.dashboard.pages.money_forms import CreditNoteForm
 from inflow.dashboard.pages.send_now import send_now
-from invoices import ledger, lifecycle, money
+from invoices import disputes, ledger, lifecycle, money, reopening
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
 from invoices.errors import Refused
@@ -54,6 +57,15 @@ def _is_open(invoice: Invoice) -> bool:
 
 def _is_open_or_written_off(invoice: Invoice) -> bool:
     return invoice.is_open or invoice.status == Status.WRITTEN_OFF
+
+
+def _with_undo(invoice: Invoice, text: str) -> str:
+    """Return a message about a closed invoice with a link that undoes it, and until when."""
+    until = reopening.undo_until(Invoice.objects.select_related("account").get(pk=invoice.pk))
+    if until is None:
+        return text
+    label = _("Undo (until %(time)s)") % {"time": date_format(timezone.localtime(until), "TIME_FORMAT")}
+    return with_undo(text, reverse("admin:invoices_invoice_undo_closing", args=[invoice.pk]), label)
 
 
 class InvoiceActions:
@@ -137,13 +149,20 @@ class InvoiceActions:
     @row_action(
         _lazy("Mark as disputed"),
         icon="gavel",
-        form=ReasonForm,
+        form=OpenDisputeForm,
         fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
-        intro=_lazy("The debtor contests this invoice. Nothing is sent until the dispute is closed."),
+        intro=_lazy(
+            "The debtor contests this invoice or a part of it. The contested part is not chased until the dispute is"
+            " closed."
+        ),
         undo="resume",
     )
-    def dispute(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-        lifecycle.change(invoice.account, invoice.pk, actor, status=Status.DISPUTED, **form.cleaned_data)
+    def dispute(self, invoice: Invoice, actor: Actor, form: OpenDisputeForm) -> str:
+        text = form.cleaned_data["reason"]
+        opened = disputes.open_dispute(invoice.account, invoice.pk, actor, text=text, **form.values())
+        if opened.amount is not None:
+            parts = {"invoice": invoice, "amount": money.display(opened.amount, invoice.currency)}
+            return _("%(amount)s of invoice %(invoice)s is disputed. The rest is still chased.") % parts
         return _("Invoice %(invoice)s is disputed. Nothing is sent until the dispute is closed.") % {"invoice": invoice}
 
     @row_action(
@@ -243,12 +262,15 @@ class InvoiceActions:
         icon="money_off",
         form=ReasonForm,
         fits=_is_open,
-        intro=_lazy("Stops all messages about the invoice. A payment can still be recorded later."),
+        intro=_lazy(
+            "Stops all messages about the invoice. A payment can still be recorded later. You can undo it for"
+            " 10 minutes."
+        ),
         is_grave=True,
     )
     def write_off(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
         lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
-        return _("Invoice %(invoice)s is written off.") % {"invoice": invoice}
+        return _with_undo(invoice, _("Invoice %(invoice)s is written off.") % {"invoice": invoice})
 
     @row_action(
         _lazy("Cancel invoice"),
@@ -256,12 +278,23 @@ class InvoiceActions:
         icon="cancel",
         form=ReasonForm,
         fits=_is_open_or_written_off,
-        intro=_lazy(
-            "For an invoice that was issued by mistake. Messages about it stop. There is no button that reopens it, but"
-            " the API can register the same number again with “reopen”."
-        ),
+        intro=_lazy("For an invoice that was issued by mistake. Messages about it stop. You can undo it for 10 minutes."),
         is_grave=True,
     )
     def cancel(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
         lifecycle.change(invoice.account, invoice.pk, actor, status=Status.CANCELLED, **form.cleaned_data)
-        return _("Invoice %(invoice)s is cancelled.") % {"invoice": invoice}
+        return _with_undo(invoice, _("Invoice %(invoice)s is cancelled.") % {"invoice": invoice})
+
+    @row_action(
+        _lazy("Undo cancellation or write-off"),
+        needs=Role.MANAGER,
+        icon="undo",
+        fits=lambda invoice: reopening.undo_until(invoice) is not None,
+        intro=_lazy(
+            "The invoice is open again, with its payments, hold, promise, dispute and cases from before. Reminders are"
+            " scheduled again."
+        ),
+    )
+    def undo_closing(self, invoice: Invoice, actor: Actor, form: PageForm) -> str:
+        reopening.undo_closing(invoice.account, invoice.pk, actor)
+        return _("Invoice %(invoice)s is open again.") % {"invoice": invoice}

@@ -76,7 +76,7 @@ def upload(model_admin: Any, request: HttpRequest, invoice: Invoice) -> HttpResp
     title = _("Replace the document") if _has_document(invoice) else _("Upload the document")
     intro = _("Attached to emails about this invoice, and offered for download on the debtor page.")
     context = {"title": title, "form": form, "back": back, "button": _("Upload"), "intro": intro}
-    return page(model_admin, request, "admin/page_form.html", context)
+    return page(model_admin, request, "admin/page_form.html", {**context, "subtitle": model_admin.about(invoice)})
 
 
 class DocumentActions:

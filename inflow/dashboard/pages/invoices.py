@@ -23,7 +23,7 @@ from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.pages import invoice_documents, standing
-from inflow.dashboard.pages.about_invoice import exact
+from inflow.dashboard.pages.about_invoice import describe, exact
 from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.forms import InvoiceForm
 from inflow.dashboard.pages.import_preview import import_url
@@ -97,11 +97,14 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
             "title": _lazy("More"),
             "items": [
                 *("apply_credit", "credit_note", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
-                *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel"),
+                *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel", "undo_closing"),
                 *("upload_document", "confirm_document", "remove_document", "document"),
             ],
         },
     )
+
+    def about(self, row: Invoice) -> str:
+        return describe(row)
 
     def import_url(self, request: HttpRequest) -> str | None:
         return import_url(person(request), Kind.INVOICES)

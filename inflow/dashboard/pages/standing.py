@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import isolated
-from invoices import money
+from invoices import dispute_records, money
 from invoices.models import CaseStatus, Escalation, Invoice, Promise, PromiseStatus, Status, TimelineEntry
 
 
@@ -39,8 +39,7 @@ def of(invoice: Invoice, user: User) -> list[Standing]:
         found.append(Standing("pause_circle", _("On hold until %(day)s.") % until, undo=_("Resume"), undo_url=resume))
     if invoice.status == Status.DISPUTED and invoice.disputed_at:
         since = {"day": date_format(invoice.disputed_at.astimezone(invoice.account.zone))}
-        text = _("Disputed since %(day)s. Nothing is sent until the dispute is closed.") % since
-        found.append(Standing("gavel", text, undo=_("Close the dispute"), undo_url=resume))
+        found.append(_dispute(invoice, since, resume))
     if invoice.status == Status.WRITTEN_OFF and invoice.written_off_at:
         on = {"day": date_format(invoice.written_off_at.astimezone(invoice.account.zone))}
         found.append(Standing("money_off", _("Written off on %(day)s. A payment can still be recorded.") % on))
@@ -76,6 +75,26 @@ def _promise(promise: Promise, invoice: Invoice, may: bool) -> Standing:
         undo=_("Withdraw"),
         undo_url=url,
     )
+
+
+def _dispute(invoice: Invoice, since: dict[str, str], resume: str) -> Standing:
+    text, more, url, undo_url = (
+        _("Disputed since %(day)s. Nothing is sent until the dispute is closed."),
+        "",
+        "",
+        resume,
+    )
+    if invoice.is_partly_disputed:
+        since = {**since, "amount": isolated(money.display(invoice.contested, invoice.currency))}
+        text = _("%(amount)s disputed since %(day)s. The rest is still chased.")
+    if dispute := dispute_records.latest_open(invoice):
+        url = reverse("admin:invoices_dispute_change", args=[dispute.pk])
+        undo_url = url if resume else ""
+        texts = [str(dispute.reason)] if dispute.reason else []
+        if dispute.answer_by:
+            texts.append(_("Answer by %(day)s.") % {"day": date_format(dispute.answer_by)})
+        more = " · ".join(texts)
+    return Standing("gavel", text % since, more, url, undo=_("Close the dispute"), undo_url=undo_url)
 
 
 def _case(case: Escalation) -> Standing:

@@ -1,0 +1,89 @@
+"""Files of both sides of a dispute: PDF, PNG or JPEG by their content. They are stored and saved, never opened."""
+
+import hashlib
+import uuid
+
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+
+from inflow.accounts.actors import DEBTOR, Actor
+from inflow.accounts.models import Account
+from inflow.canonical import canonical
+from inflow.sql import account_scope
+from invoices import timeline
+from invoices.documents import contents, storage
+from invoices.documents.bounds import MAX_BYTES, MIB
+from invoices.errors import NotFound, Refused
+from invoices.models import Dispute, DisputeFile, DocumentKind
+from invoices.models.disputes import FileKind
+
+# Files of one dispute, of both sides together.
+MAX_FILES = 20
+MEDIA_TYPES = {FileKind.PDF: "application/pdf", FileKind.PNG: "image/png", FileKind.JPEG: "image/jpeg"}
+
+
+def check(data: bytes) -> FileKind:
+    """Return the kind of a file by its content. Raise `Refused` if it is too large or none of the accepted kinds."""
+    if not data:
+        raise Refused("file", "empty", _("The file is empty."))
+    if len(data) > MAX_BYTES:
+        raise Refused("file", "too_large", _("A file may have at most %(size)s MB.") % {"size": MAX_BYTES // MIB})
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82"):
+        return FileKind.PNG
+    if data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9"):
+        return FileKind.JPEG
+    try:
+        contents.check(data, DocumentKind.PDF)
+    except Refused as refused:
+        message = _("The file is neither a complete PDF nor a picture (PNG, JPEG).")
+        raise Refused("file", "not_accepted", message) from refused
+    return FileKind.PDF
+
+
+def add(account: Account, dispute_id: uuid.UUID, actor: Actor, data: bytes, name: str = "") -> DisputeFile:
+    """Add a file to a dispute. The same file is stored once."""
+    dispute = Dispute.objects.for_account(account).filter(pk=dispute_id).select_related("invoice").first()
+    if dispute is None:
+        raise NotFound
+    kind, digest = check(data), hashlib.sha256(data).hexdigest()
+    with account_scope(account):
+        Dispute.objects.select_for_update(no_key=True).get(pk=dispute.pk)
+        known = DisputeFile.objects.filter(dispute=dispute).defer("data")
+        same: DisputeFile | None = known.filter(sha256=digest).first()
+        if same:
+            return same
+        if known.count() >= MAX_FILES:
+            raise Refused("file", "too_many", _("A dispute may have at most %(most)s files.") % {"most": MAX_FILES})
+        stored_as = storage.save(storage.new_name(account.pk, kind), data)
+        file: DisputeFile = DisputeFile.objects.create(
+            account=account,
+            dispute=dispute,
+            kind=kind,
+            name=canonical(name.replace("\0", ""))[:200] or f"file.{kind.value}",
+            size=len(data),
+            sha256=digest,
+            is_from_debtor=actor == DEBTOR,
+            added_by=actor.name,
+            stored_as=stored_as,
+            data=None if stored_as else data,
+        )
+        dispute.invoice.account = account
+        timeline.note(dispute.invoice, "dispute_file", actor, file=file.name)
+    return file
+
+
+def response(file: DisputeFile) -> HttpResponse | None:
+    """Return a response that makes a browser save the file, never show it. Return None if the file is gone."""
+    data = storage.read_named(file.stored_as) if file.stored_as else file.data
+    if data is None:
+        return None
+    kind = FileKind(file.kind)
+    stem = file.name.rpartition(".")[0] or file.name
+    headers = {
+        "Content-Disposition": content_disposition_header(True, f"{stem}.{kind.value}") or "attachment",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return HttpResponse(bytes(data), content_type=MEDIA_TYPES[kind], headers=headers)
