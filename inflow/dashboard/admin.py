@@ -18,6 +18,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     differences,
     documents,
     duplicates,
+    files,
     gateways,
     imports,
     invitations,
@@ -37,6 +38,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     promises,
     replies,
     rules,
+    tasks,
     templates,
     webhooks,
 )

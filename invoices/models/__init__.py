@@ -9,6 +9,7 @@ from invoices.models.credit_notes import CreditNote, CreditNoteStatus
 from invoices.models.credits import Credit
 from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.documents import Document, DocumentFile, DocumentKind
+from invoices.models.files import FileKind, StaffFile, StaffFileData
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
@@ -25,6 +26,7 @@ from invoices.models.payment_hooks import HookKind, PaymentHook, PaymentReport, 
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
+from invoices.models.tasks import Task
 from invoices.models.timeline import TimelineEntry
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "DocumentKind",
     "DuplicateSearch",
     "Escalation",
+    "FileKind",
     "HookKind",
     "Import",
     "ImportRow",
@@ -84,6 +87,9 @@ __all__ = [
     "Reversal",
     "ReversalKind",
     "RuleKind",
+    "StaffFile",
+    "StaffFileData",
     "Status",
+    "Task",
     "TimelineEntry",
 ]
