@@ -32,7 +32,8 @@ def of(notification: Notification) -> Item | None:
     if found is None:
         return None
     page, pk, facts = found
-    return Item(notification.kind, link(f"admin:{page}_change", pk), facts)
+    part = "#notes" if notification.kind == Kind.MENTION else ""
+    return Item(notification.kind, link(f"admin:{page}_change", pk, query=part), facts)
 
 
 def link(name: str, *args: Any, query: str = "") -> str:

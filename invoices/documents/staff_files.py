@@ -95,9 +95,10 @@ def of_invoice(invoice: Invoice) -> QuerySet[StaffFile]:
 
 def of_debtor(debtor: Debtor) -> QuerySet[StaffFile]:
     """Return the files of a debtor and of its invoices, the newest first."""
-    about = Q(debtor=debtor.pk) | Q(invoice__in=Invoice.objects.filter(debtor=debtor.pk))
-    found: QuerySet[StaffFile] = StaffFile.objects.filter(about, account=debtor.account_id, removed_at=None)
-    return found.select_related("invoice")
+    there: QuerySet[StaffFile] = StaffFile.objects.filter(account=debtor.account_id, removed_at=None)
+    there = there.select_related("invoice").order_by()
+    about_invoices = there.filter(invoice__debtor=debtor.pk)
+    return there.filter(debtor=debtor.pk).union(about_invoices, all=True).order_by("-created_at", "-id")
 
 
 def response(file: StaffFile) -> HttpResponse | None:

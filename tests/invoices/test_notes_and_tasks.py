@@ -1,12 +1,13 @@
 """Notes and tasks at invoices and debtors."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.utils import DatabaseError
 
-from inflow.accounts.models import User
+from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from invoices import notes, signals, staff_tasks
 from invoices.debtors import merging
@@ -17,11 +18,11 @@ from tests import make
 pytestmark = pytest.mark.django_db
 
 
-def _person(account, name: str, role: Role = Role.AGENT) -> User:
+def _person(account: Account, name: str, role: Role = Role.AGENT) -> User:
     return User.objects.create_user(f"{name}@firm.example", account=account, role=role)
 
 
-def test_a_note_about_a_debtor_is_listed_with_those_about_its_invoices_the_newest_first():
+def test_a_note_about_a_debtor_is_listed_with_those_about_its_invoices_the_newest_first() -> None:
     account = make.account()
     invoice = make.invoice(account)
     debtor = invoice.debtor
@@ -32,7 +33,7 @@ def test_a_note_about_a_debtor_is_listed_with_those_about_its_invoices_the_newes
     assert [note.text for note in notes.of_invoice(invoice)] == texts
 
 
-def test_a_note_is_about_one_thing_and_is_never_changed():
+def test_a_note_is_about_one_thing_and_is_never_changed() -> None:
     account = make.account()
     invoice = make.invoice(account)
     note = notes.add_to_debtor(account, invoice.debtor_id, make.STAFF, "Once.")
@@ -42,7 +43,7 @@ def test_a_note_is_about_one_thing_and_is_never_changed():
         Note.objects.create(account=account, text="Of nothing.", author="x", at=account.now())
 
 
-def test_another_accounts_debtor_takes_no_note_and_no_task():
+def test_another_accounts_debtor_takes_no_note_and_no_task() -> None:
     account, other = make.account(), make.account("Other")
     debtor = make.invoice(other).debtor
     with pytest.raises(NotFound):
@@ -51,7 +52,7 @@ def test_another_accounts_debtor_takes_no_note_and_no_task():
         staff_tasks.create(account, make.STAFF, text="Ours?", due_on=account.today(), debtor_id=debtor.pk)
 
 
-def test_notes_of_a_merged_debtor_are_shown_with_the_one_that_replaces_it():
+def test_notes_of_a_merged_debtor_are_shown_with_the_one_that_replaces_it() -> None:
     account = make.account()
     one = make.invoice(account, invoice_number="A", debtor_email="a@a.example", debtor_name="A").debtor
     two = make.invoice(account, invoice_number="B", debtor_email="b@b.example", debtor_name="B").debtor
@@ -74,16 +75,16 @@ def test_notes_of_a_merged_debtor_are_shown_with_the_one_that_replaces_it():
         ("@nobody @gone", []),
     ],
 )
-def test_a_note_mentions_active_people_of_its_account(text, expected):
+def test_a_note_mentions_active_people_of_its_account(text: str, expected: list[str]) -> None:
     account = make.account()
     _person(account, "anna")
     _person(account, "omar", Role.VIEWER)
     gone = _person(account, "gone")
     gone.is_active = False
     gone.save()
-    heard = []
+    heard: list[str] = []
 
-    def hear(sender, mentioned, **_):
+    def hear(sender: object, mentioned: list[User], **_: Any) -> None:
         heard.extend(person.email for person in mentioned)
 
     signals.note_added.connect(hear)
@@ -94,14 +95,14 @@ def test_a_note_mentions_active_people_of_its_account(text, expected):
     assert heard == expected
 
 
-def test_a_first_part_that_two_people_share_mentions_neither():
+def test_a_first_part_that_two_people_share_mentions_neither() -> None:
     account = make.account()
     people = [_person(account, "anna"), User.objects.create_user("anna@other.example", account=account)]
     assert notes.mentioned("@anna", people) == []
     assert notes.mentioned("@anna@other.example", people) == [people[1]]
 
 
-def test_a_task_is_created_postponed_assigned_done_and_reopened():
+def test_a_task_is_created_postponed_assigned_done_and_reopened() -> None:
     account = make.account()
     anna, invoice = _person(account, "anna"), make.invoice(account)
     today = account.today()
@@ -120,7 +121,7 @@ def test_a_task_is_created_postponed_assigned_done_and_reopened():
     assert [entry.kind for entry in kinds] == ["task_created", "task_done", "task_reopened"]
 
 
-def test_a_task_is_not_given_to_a_viewer_or_another_account_nor_due_in_the_past():
+def test_a_task_is_not_given_to_a_viewer_or_another_account_nor_due_in_the_past() -> None:
     account, other = make.account(), make.account("Other")
     invoice = make.invoice(account)
     today = account.today()

@@ -27,12 +27,13 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00" * 20
         ("تم الاستلام\n".encode(), "txt", "text/plain; charset=utf-8"),
     ],
 )
-def test_the_content_decides_the_type_and_a_browser_only_saves_it(content, kind, media_type):
+def test_the_content_decides_the_type_and_a_browser_only_saves_it(content: bytes, kind: str, media_type: str) -> None:
     account = make.account()
     debtor = make.invoice(account).debtor
     file = staff_files.add(account, make.STAFF, content, "../order <b>.html", debtor_id=debtor.pk)
     assert file.kind == kind
     answer = staff_files.response(file)
+    assert answer
     assert answer.content == content
     assert answer["Content-Type"] == media_type
     assert answer["Content-Disposition"].startswith("attachment")
@@ -53,14 +54,14 @@ def test_the_content_decides_the_type_and_a_browser_only_saves_it(content, kind,
         b"x" * (MAX_BYTES + 1),
     ],
 )
-def test_other_content_is_refused(content):
+def test_other_content_is_refused(content: bytes) -> None:
     account = make.account()
     with pytest.raises(Refused):
         staff_files.add(account, make.STAFF, content, "order.pdf", debtor_id=make.invoice(account).debtor_id)
     assert not StaffFile.objects.exists()
 
 
-def test_a_removed_file_is_gone_but_its_row_stays():
+def test_a_removed_file_is_gone_but_its_row_stays() -> None:
     account = make.account()
     invoice = make.invoice(account)
     file = staff_files.add(account, make.STAFF, b"signed", "order.txt", invoice_id=invoice.pk)
@@ -72,7 +73,7 @@ def test_a_removed_file_is_gone_but_its_row_stays():
         staff_files.remove(account, file.pk, make.STAFF)
 
 
-def test_another_account_neither_adds_nor_removes():
+def test_another_account_neither_adds_nor_removes() -> None:
     account, other = make.account(), make.account("Other")
     debtor = make.invoice(account).debtor
     file = staff_files.add(account, make.STAFF, b"signed", "order.txt", debtor_id=debtor.pk)
@@ -82,7 +83,7 @@ def test_another_account_neither_adds_nor_removes():
         staff_files.remove(other, file.pk, make.STAFF)
 
 
-def test_files_of_a_merged_debtor_follow_it():
+def test_files_of_a_merged_debtor_follow_it() -> None:
     account = make.account()
     one = make.invoice(account, invoice_number="A", debtor_email="a@a.example", debtor_name="A").debtor
     two = make.invoice(account, invoice_number="B", debtor_email="b@b.example", debtor_name="B").debtor
@@ -91,7 +92,7 @@ def test_files_of_a_merged_debtor_follow_it():
     assert list(staff_files.of_debtor(two)) == [file]
 
 
-def test_an_agent_adds_what_a_viewer_downloads():
+def test_an_agent_adds_what_a_viewer_downloads() -> None:
     account = make.account()
     debtor = make.invoice(account).debtor
     agent, viewer = Client(), Client()

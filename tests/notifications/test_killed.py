@@ -18,16 +18,21 @@ from tests import make
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_notification_whose_worker_was_killed_is_mailed_once_by_another():
+def test_a_notification_whose_worker_was_killed_is_mailed_once_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     account = make.account()
     User.objects.create_user("anna@firm.example", account=account, role=Role.AGENT)
     notes.add_to_debtor(account, make.invoice(account).debtor_id, make.STAFF, "@anna call them")
     reading, writing = os.pipe()
+
+    def stall(message: EmailMessage) -> None:
+        os.write(writing, b"!")
+        signal.pause()
+
     connections.close_all()  # so that the child opens its own
     worker = os.fork()
     if worker == 0:
         try:
-            EmailMessage.send = lambda *_, **__: (os.write(writing, b"!"), signal.pause())
+            monkeypatch.setattr(EmailMessage, "send", stall)
             mailing.send_due()
         finally:
             os._exit(1)

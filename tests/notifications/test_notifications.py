@@ -2,15 +2,17 @@
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from communications.inbound import replies
-from inflow.accounts.models import User
+from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.notifications import digest, mailing
 from inflow.notifications.models import Notification, Preferences
@@ -22,35 +24,36 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def account():
+def account() -> Account:
     return make.account("Falcon")
 
 
 @pytest.fixture
-def anna(account):
+def anna(account: Account) -> User:
     return _person(account, "anna")
 
 
 @pytest.fixture
-def invoice(account, anna):
+def invoice(account: Account, anna: User) -> Invoice:
     invoice = make.invoice(
         account, invoice_number="INV-7", debtor_email="pay@buyer.example", debtor_name="Buyer", debtor_company=""
     )
     Debtor.objects.filter(pk=invoice.debtor_id).update(owner=anna)
-    return Invoice.objects.select_related("debtor", "account").get(pk=invoice.pk)
+    found: Invoice = Invoice.objects.select_related("debtor", "account").get(pk=invoice.pk)
+    return found
 
 
-def _person(account, name, **fields):
-    fields = {"role": Role.AGENT, "account": account} | fields
+def _person(account: Account, name: str, **fields: Any) -> User:
+    fields = {"role": Role.AGENT, "account": account, **fields}
     return User.objects.create_user(f"{name}@firm.example", **fields)
 
 
-def _mailed():
+def _mailed() -> list[tuple[str, str]]:
     mailing.send_due()
-    return [(message.to[0], message.subject) for message in mail.outbox]
+    return [(message.to[0], str(message.subject)) for message in mail.outbox]
 
 
-def test_a_mention_is_mailed_once_with_the_note_and_a_link(account, anna, invoice):
+def test_a_mention_is_mailed_once_with_the_note_and_a_link(account: Account, anna: User, invoice: Invoice) -> None:
     note = notes.add_to_debtor(account, invoice.debtor_id, make.STAFF, "@anna & @anna@firm.example: they moved <b>.")
     signals.note_added.send(type(note), note=note, actor=make.STAFF, mentioned=[anna])
     assert _mailed() == [("anna@firm.example", f"{make.STAFF.name} mentioned you")]
@@ -60,12 +63,14 @@ def test_a_mention_is_mailed_once_with_the_note_and_a_link(account, anna, invoic
     assert f"http://testserver/admin/invoices/debtor/{invoice.debtor_id}/change/" in message.body
 
 
-def test_nobody_is_told_of_what_they_did_themselves(account, anna, invoice):
+def test_nobody_is_told_of_what_they_did_themselves(account: Account, anna: User, invoice: Invoice) -> None:
     notes.add(account, invoice.pk, make.STAFF.__class__(anna.email, make.STAFF.channel), "@anna remember")
     assert _mailed() == []
 
 
-def test_a_reply_goes_to_the_debtors_owner_and_to_those_who_chose_all(account, anna, invoice):
+def test_a_reply_goes_to_the_debtors_owner_and_to_those_who_chose_all(
+    account: Account, anna: User, invoice: Invoice
+) -> None:
     everything, nothing = _person(account, "boss"), _person(account, "quiet")
     _person(make.account("Other"), "stranger")
     Preferences.objects.create(user=everything, reply="all")
@@ -78,20 +83,20 @@ def test_a_reply_goes_to_the_debtors_owner_and_to_those_who_chose_all(account, a
     ]
 
 
-def test_an_owner_who_switched_a_kind_off_gets_none(account, anna, invoice):
+def test_an_owner_who_switched_a_kind_off_gets_none(account: Account, anna: User, invoice: Invoice) -> None:
     Preferences.objects.create(user=anna, dispute="none")
     lifecycle.change(account, invoice.pk, make.API, status="disputed")
     assert _mailed() == []
 
 
-def test_each_dispute_of_an_invoice_is_told(account, anna, invoice):
+def test_each_dispute_of_an_invoice_is_told(account: Account, anna: User, invoice: Invoice) -> None:
     lifecycle.change(account, invoice.pk, make.API, status="disputed")
     lifecycle.change(account, invoice.pk, make.API, notes="Twice the same.")
     assert _mailed() == [("anna@firm.example", "Invoice INV-7 is disputed")]
     assert Notification.objects.count() == 1
 
 
-def test_several_notifications_of_a_person_are_one_mail(account, anna, invoice):
+def test_several_notifications_of_a_person_are_one_mail(account: Account, anna: User, invoice: Invoice) -> None:
     make.escalation(invoice)
     replies.receive(account, "email", "pay@buyer.example", "Which invoice?", "M2")
     assert _mailed() == [("anna@firm.example", "2 new notifications")]
@@ -99,14 +104,14 @@ def test_several_notifications_of_a_person_are_one_mail(account, anna, invoice):
     assert "Buyer has replied." in mail.outbox[0].body
 
 
-def test_a_broken_promise_is_told_once_without_its_case(account, anna, invoice):
+def test_a_broken_promise_is_told_once_without_its_case(account: Account, anna: User, invoice: Invoice) -> None:
     promise = lifecycle.promise(account, invoice.pk, make.STAFF, account.today())
     signals.promise_broken.send(Promise, promise=promise)
     signals.promise_broken.send(Promise, promise=promise)
     assert _mailed() == [("anna@firm.example", "Broken promise: invoice INV-7")]
 
 
-def test_a_finished_import_is_told_to_the_person_who_uploaded_it(account, anna):
+def test_a_finished_import_is_told_to_the_person_who_uploaded_it(account: Account, anna: User) -> None:
     file = make.import_of(account, anna, "open.csv")
     file.phase = "done"
     file.save()
@@ -115,7 +120,7 @@ def test_a_finished_import_is_told_to_the_person_who_uploaded_it(account, anna):
     assert _mailed() == [("anna@firm.example", "Import finished: open.csv")]
 
 
-def test_mail_is_in_the_persons_language(account, invoice):
+def test_mail_is_in_the_persons_language(account: Account, invoice: Invoice) -> None:
     _person(account, "noura", language="ar")
     notes.add(account, invoice.pk, make.STAFF, "@noura تحققي من الفاتورة")
     mailing.send_due()
@@ -123,7 +128,7 @@ def test_mail_is_in_the_persons_language(account, invoice):
     assert "INV-7" in mail.outbox[0].body
 
 
-def test_a_person_who_left_gets_nothing(account, anna, invoice):
+def test_a_person_who_left_gets_nothing(account: Account, anna: User, invoice: Invoice) -> None:
     notes.add(account, invoice.pk, make.STAFF, "@anna")
     anna.is_active = False
     anna.save()
@@ -131,7 +136,7 @@ def test_a_person_who_left_gets_nothing(account, anna, invoice):
     assert Notification.objects.get().due_at is None
 
 
-def test_a_test_account_is_quiet_while_its_clock_is_set(anna, invoice):
+def test_a_test_account_is_quiet_while_its_clock_is_set(anna: User, invoice: Invoice) -> None:
     account = invoice.account
     account.is_test, account.clock = True, timezone.now()
     account.save()
@@ -139,11 +144,13 @@ def test_a_test_account_is_quiet_while_its_clock_is_set(anna, invoice):
     assert not Notification.objects.exists()
 
 
-def test_a_failure_is_tried_again_and_delays_nobody_else(account, anna, invoice, monkeypatch):
+def test_a_failure_is_tried_again_and_delays_nobody_else(
+    account: Account, anna: User, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _person(account, "omar")
     send = EmailMessage.send
 
-    def fail_for_anna(self, *args, **kwargs):
+    def fail_for_anna(self: EmailMessage, *args: Any, **kwargs: Any) -> int:
         if self.to == ["anna@firm.example"]:
             raise OSError("refused")
         return send(self, *args, **kwargs)
@@ -157,7 +164,9 @@ def test_a_failure_is_tried_again_and_delays_nobody_else(account, anna, invoice,
     assert [to for to, _ in _mailed()] == ["omar@firm.example", "anna@firm.example"]
 
 
-def test_a_worker_that_is_killed_before_it_sends_loses_nothing_and_nothing_is_mailed_twice(account, anna, invoice):
+def test_a_worker_that_is_killed_before_it_sends_loses_nothing_and_nothing_is_mailed_twice(
+    account: Account, anna: User, invoice: Invoice
+) -> None:
     notes.add(account, invoice.pk, make.STAFF, "@anna")
     assert mailing._claim()  # and the worker dies here
     assert _mailed() == []
@@ -167,12 +176,12 @@ def test_a_worker_that_is_killed_before_it_sends_loses_nothing_and_nothing_is_ma
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_at_once_mail_each_notification_once(account, anna, invoice):
+def test_workers_at_once_mail_each_notification_once(account: Account, anna: User, invoice: Invoice) -> None:
     _person(account, "omar")
     for number in range(6):
         notes.add(account, invoice.pk, make.STAFF, f"@anna @omar {number}.")
 
-    def work(_):
+    def work(_: int) -> int:
         try:
             return mailing.send_due()
         finally:
@@ -181,11 +190,11 @@ def test_workers_at_once_mail_each_notification_once(account, anna, invoice):
     with ThreadPoolExecutor(4) as workers:
         list(workers.map(work, range(4)))
     for name in ("anna", "omar"):
-        bodies = "".join(message.body for message in mail.outbox if message.to == [f"{name}@firm.example"])
+        bodies = "".join(str(message.body) for message in mail.outbox if message.to == [f"{name}@firm.example"])
         assert [bodies.count(f"@anna @omar {number}.") for number in range(6)] == [1] * 6
 
 
-def test_a_digest_comes_at_the_persons_hour_once_a_day(account, anna, invoice):
+def test_a_digest_comes_at_the_persons_hour_once_a_day(account: Account, anna: User, invoice: Invoice) -> None:
     staff_tasks.create(
         account, make.STAFF, text="Send the copy.", due_on=account.today(), owner=anna, invoice_id=invoice.pk
     )
@@ -197,17 +206,18 @@ def test_a_digest_comes_at_the_persons_hour_once_a_day(account, anna, invoice):
     assert message.subject.endswith(": 1 task due")
     assert "Send the copy." in message.body
     following = Preferences.objects.get().digest_due_at
+    assert following
     assert following > timezone.now()
     assert (following.hour, following.minute) == (23, 0)  # 08:00 in Tokyo
 
 
-def test_an_empty_digest_is_not_sent(account, anna):
+def test_an_empty_digest_is_not_sent(account: Account, anna: User) -> None:
     Preferences.objects.create(user=anna, digest=True, digest_due_at=timezone.now())
     digest.queue_due()
     assert _mailed() == []
 
 
-def test_a_person_chooses_on_their_own_page(client, anna):
+def test_a_person_chooses_on_their_own_page(client: Client, anna: User) -> None:
     client.force_login(anna)
     page = "/admin/notifications/"
     assert client.get(page).status_code == 200
@@ -216,4 +226,5 @@ def test_a_person_chooses_on_their_own_page(client, anna):
     assert answer.status_code == 302
     saved = Preferences.objects.get(user=anna)
     assert (saved.reply, saved.dispute, saved.mention, saved.digest_hour) == ("all", "none", False, 7)
+    assert saved.digest_due_at
     assert saved.digest_due_at.astimezone(saved.zone).hour == 7
