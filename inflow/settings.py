@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "invoices",
     "communications",
     "webhooks",
+    "inflow.notifications",
 ]
 MIDDLEWARE = [
     "inflow.api.middleware.RequestIdMiddleware",
@@ -290,6 +291,7 @@ CELERY_TASK_ROUTES = {
     "webhooks.tasks.*": {"queue": "webhooks"},
     "webhooks.tasks.notify_admins": {"queue": "communications"},  # mail
     "inflow.accounts.tasks.send_login_mail": {"queue": "communications"},
+    "inflow.notifications.tasks.*": {"queue": "communications"},
     "communications.tasks.*": {"queue": "communications"},
     # Tasks that read or write whole files run in turns on a separate queue, so that they do not delay messages.
     "invoices.tasks.work_on_import": {"queue": "files"},
@@ -329,6 +331,8 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         ("sweep-webhooks", "webhooks.tasks.deliver_due", 5.0, _EXPIRES),
         ("notify-disabled-webhooks", "webhooks.tasks.notify_admins", 60.0, _EXPIRES),
         ("send-login-mail", "inflow.accounts.tasks.send_login_mail", 20.0, _EXPIRES),
+        ("send-notifications", "inflow.notifications.tasks.send_due", 20.0, _EXPIRES),
+        ("queue-digests", "inflow.notifications.tasks.queue_digests", 60.0, _EXPIRES),
         ("sweep-files", "inflow.dashboard.tasks.sweep", 20.0, _EXPIRES),
         # Clean-up and checks. Night-time (in UTC) in most places where debtors live.
         ("check-derivation", "invoices.tasks.check_derivation", crontab(hour="1", minute="17"), None),

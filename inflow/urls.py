@@ -45,6 +45,7 @@ urlpatterns = [
     path("admin/invitation/", joining.join, name="accept-invitation"),
     path("admin/invitation/<str:token>/", joining.open_link, name="open-invitation"),
     path("admin/security/", include("inflow.dashboard.pages.security")),
+    path("admin/notifications/", include("inflow.dashboard.pages.notifications")),
     path("admin/exports/", include("inflow.dashboard.pages.exports")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),

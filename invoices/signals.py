@@ -21,6 +21,8 @@ function that takes an invoice's id and returns why its next message is stopped,
 messages depend: contacts, credit, language, time zone, policy, never chase.
 `payments_synced`: account, actor, as_of. Sent if the account's books have confirmed that all payments up to then are
 recorded.
+`note_added`: note, actor, mentioned. `mentioned` has the people whom the note mentions.
+`import_ended`: file. Sent when an import is done or has failed.
 """
 
 from django.dispatch import Signal
@@ -45,3 +47,5 @@ credit_changed = Signal()
 debtor_changed = Signal()
 next_contact_shown = Signal()
 payments_synced = Signal()
+note_added = Signal()
+import_ended = Signal()

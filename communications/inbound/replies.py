@@ -26,6 +26,7 @@ from communications.inbound.inbox import Mail
 from communications.inbound.triage import classification
 from communications.models import LEFT_US, Communication, Copy, Medium, Reply, ReplyStatus, State, Triage
 from communications.schedule import holding
+from communications.signals import reply_received
 from inflow import masking
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
@@ -94,6 +95,7 @@ def _store(
             addresses.record_inbound(account, address, now)
         for pk in concerned:
             debtors.pause_for_reply(account, pk, _writer(reply), now)
+        reply_received.send(Reply, reply=reply)
     return reply
 
 

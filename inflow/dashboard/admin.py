@@ -20,6 +20,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     disputes,
     documents,
     duplicates,
+    files,
     gateways,
     imports,
     invitations,
@@ -39,6 +40,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     promises,
     replies,
     rules,
+    tasks,
     templates,
     webhooks,
 )

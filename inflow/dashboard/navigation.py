@@ -28,6 +28,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Replies"), "forum", "admin:communications_reply_changelist", badge=inbox.count_pending(user)),
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
         _item(_("Disputes"), "gavel", "admin:invoices_dispute_changelist"),
+        _item(_("Tasks"), "task_alt", "admin:invoices_task_changelist"),
         _item(_("Calls to make"), "call", "admin:communications_calltask_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
@@ -66,6 +67,8 @@ def _settings_of(user: User) -> list[Item]:
         items.append(_item(_("Account"), "apartment", "admin:accounts_account_change", user.account_id))
     if user.may(Role.ADMIN):
         items.append(_item(_("People"), "group", "admin:accounts_user_changelist"))
+    if user.account_id:
+        items.append(_item(_("Notifications"), "notifications", "notifications"))
     items.append(_item(_("Security"), "shield_person", "security"))
     if user.may(Role.ADMIN):
         items.append(_item(_("Audit log"), "policy", "admin:accounts_auditentry_changelist"))
@@ -84,7 +87,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(communications_reminderpolicy=_("Reminder policies"), communications_policyrule=_("Policy rules")),
         _group(accounts_apikey=_("API keys")),
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
-        _group(invoices_invoice=_("Invoices"), invoices_document=_("Documents")),
+        _group(invoices_invoice=_("Invoices"), invoices_document=_("Documents"), invoices_stafffile=_("Files")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
         _group(

@@ -51,7 +51,7 @@ from invoices.models import (
 UNDO_WITHIN = dt.timedelta(days=30)
 # Seconds to wait for transactions that add rows to a debtor.
 _WAIT = 5
-# Columns that refer to a debtor and stay as they are: the log of what was agreed with whom is append-only.
+# Columns that refer to a debtor and stay as they are. Notes and the log of what was agreed with whom are append-only.
 _STAYING = frozenset(
     {
         ("invoices.debtor", "merged_into"),
@@ -60,6 +60,7 @@ _STAYING = frozenset(
         ("invoices.possibleduplicate", "one"),
         ("invoices.possibleduplicate", "other"),
         ("communications.consententry", "debtor"),
+        ("invoices.note", "debtor"),
     }
 )
 # Models with the column `party`, which is empty for the debtor's own party.

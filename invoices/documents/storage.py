@@ -7,8 +7,9 @@ import structlog
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.db.models import QuerySet
 
-from invoices.models import Document, DocumentFile
+from invoices.models import Document, DocumentFile, StaffFile, StaffFileData
 
 log = structlog.get_logger(__name__)
 
@@ -20,13 +21,16 @@ def save(name: str, data: bytes) -> str:
     return str(_storage().save(name, ContentFile(data))) if _is_external() else ""
 
 
-def insert(document: Document, data: bytes) -> None:
+def insert(document: Document | StaffFile, data: bytes) -> None:
     """Store the data in the database, unless it is stored outside."""
     if not document.stored_as:
-        DocumentFile.objects.create(document=document, data=data)
+        if isinstance(document, StaffFile):
+            StaffFileData.objects.create(file=document, data=data)
+        else:
+            DocumentFile.objects.create(document=document, data=data)
 
 
-def read(document: Document) -> bytes | None:
+def read(document: Document | StaffFile) -> bytes | None:
     """Return the data of a document, or None if its file is gone."""
     if document.removed_at:
         return None
@@ -37,7 +41,7 @@ def read(document: Document) -> bytes | None:
         except FileNotFoundError:
             log.error("document_file_missing", document=str(document.pk))
             return None
-    found = DocumentFile.objects.filter(document=document).values_list("data", flat=True).first()
+    found = _rows(document).values_list("data", flat=True).first()
     return None if found is None else bytes(found)
 
 
@@ -51,16 +55,22 @@ def read_named(name: str) -> bytes | None:
         return None
 
 
-def delete(document: Document) -> None:
+def delete(document: Document | StaffFile) -> None:
     """Delete the data of a document. Call it after the commit if it is stored outside of the database."""
     if document.stored_as:
         _storage().delete(document.stored_as)
     else:
-        DocumentFile.objects.filter(document=document).delete()
+        _rows(document).delete()
 
 
 def new_name(account_id: uuid.UUID, kind: str) -> str:
     return f"{account_id}/{uuid.uuid4()}.{kind}"
+
+
+def _rows(document: Document | StaffFile) -> QuerySet[Any]:
+    if isinstance(document, StaffFile):
+        return StaffFileData.objects.filter(file=document)
+    return DocumentFile.objects.filter(document=document)
 
 
 def _is_external() -> bool:

@@ -23,7 +23,7 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
 from inflow.sql import Batch
-from invoices import lifecycle, registering, workdays
+from invoices import lifecycle, registering, signals, workdays
 from invoices.debtors.finding import Found
 from invoices.imports import loading, planning, reading
 from invoices.imports.errors import ClaimLost, UnreadableFile
@@ -214,6 +214,8 @@ def _end(file: Import, phase: Phase, *, failure: str = "") -> None:
         file.save(update_fields=["phase", "ended_at", "failure"])
         if phase == Phase.DONE:
             audit.record(file.account, file.actor, "import.done", file.file_name[:120], id=str(file.pk), **counts(file))
+        if phase in (Phase.DONE, Phase.FAILED):
+            signals.import_ended.send(Import, file=file)
 
 
 def _read(file: Import) -> None:

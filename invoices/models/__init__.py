@@ -10,6 +10,7 @@ from invoices.models.credits import Credit
 from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.disputes import Dispute, DisputeFile, DisputeOutcome, DisputeReason, DisputeStatus
 from invoices.models.documents import Document, DocumentFile, DocumentKind
+from invoices.models.files import FileKind, StaffFile, StaffFileData
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
@@ -26,6 +27,7 @@ from invoices.models.payment_hooks import HookKind, PaymentHook, PaymentReport, 
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
+from invoices.models.tasks import Task
 from invoices.models.timeline import TimelineEntry
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "DocumentKind",
     "DuplicateSearch",
     "Escalation",
+    "FileKind",
     "HookKind",
     "Import",
     "ImportRow",
@@ -90,6 +93,9 @@ __all__ = [
     "Reversal",
     "ReversalKind",
     "RuleKind",
+    "StaffFile",
+    "StaffFileData",
     "Status",
+    "Task",
     "TimelineEntry",
 ]

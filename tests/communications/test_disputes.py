@@ -170,7 +170,7 @@ def test_closing_the_invoice_closes_its_dispute() -> None:
 
 
 def test_disputes_from_before_become_disputes_without_a_part() -> None:
-    migration = importlib.import_module("invoices.migrations.0038_disputes")
+    migration = importlib.import_module("invoices.migrations.0040_disputes")
     account = account_at(MONDAY)
     invoice, paid, other = (owing(account, number) for number in ("INV-1", "INV-2", "INV-3"))
     for each in (invoice, paid):

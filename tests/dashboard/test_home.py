@@ -184,7 +184,7 @@ def test_home_asks_the_database_a_fixed_number_of_times(own: World) -> None:
     Delivery.objects.update(status="failed", next_attempt_at=None)
     with CaptureQueriesContext(connection) as queries:
         client.get("/admin/")
-    assert len(queries) <= 15
+    assert len(queries) <= 16
 
 
 def test_an_empty_account_is_told_where_to_start(db: None) -> None:

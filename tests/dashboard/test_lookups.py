@@ -32,6 +32,7 @@ DECLARED = {
     "communications.address": {"state", "channel"},
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
+    "invoices.task": {"state", "whose"},
     "invoices.creditnote": {"date_from", "date_to", "status", "currency"},
     "invoices.debtor": {"credit", "owner", "state", "tag"},
     "invoices.difference": {"kind", "status", "list__id__exact"},

@@ -36,9 +36,9 @@ from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
-from invoices import credit_notes, dispute_files, lifecycle
+from invoices import credit_notes, dispute_files, lifecycle, staff_tasks
 from invoices.debtors import merging
-from invoices.documents import documents
+from invoices.documents import documents, staff_files
 from invoices.models import (
     CalendarRule,
     CreditNote,
@@ -51,6 +51,7 @@ from invoices.models import (
     Escalation,
     HookKind,
     Invoice,
+    Note,
     OpenItemsSource,
     Payment,
     PaymentHook,
@@ -58,6 +59,8 @@ from invoices.models import (
     PaymentSettings,
     PossibleDuplicate,
     Promise,
+    StaffFile,
+    Task,
     TimelineEntry,
 )
 from invoices.models.bank import BankStatement
@@ -100,6 +103,11 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_bankline_choose": {"proposal": "0"},
     "invoices_invoice_hold": {"hold_until": make.FAR_AHEAD},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
+    "invoices_invoice_add_note": {"text": "Asked for a copy."},
+    "invoices_debtor_add_note": {"text": "They moved."},
+    "invoices_invoice_add_task": {"text": "Send the copy.", "due_on": make.FAR_AHEAD},
+    "invoices_debtor_add_task": {"text": "Visit them.", "due_on": make.FAR_AHEAD},
+    "invoices_task_postpone": {"due_on": make.FAR_AHEAD},
     "invoices_invoice_choose_policy": {"policy": "none"},
     "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
     "communications_calltask_log_call": {"outcome": "no_answer"},
@@ -210,6 +218,8 @@ def build(name: str) -> World:
         opened_at=account.now(),
         expires_at=account.now() + dt.timedelta(days=3),
     )
+    task = staff_tasks.create(account, make.STAFF, text=f"Call {name}", due_on=account.today(), invoice_id=invoice.pk)
+    file = staff_files.add(account, make.STAFF, files.pdf(name), "order.pdf", invoice_id=invoice.pk)
     twins = [Debtor.objects.create(account=account, name=f"Twin of {name}") for _ in range(3)]
     merge = merging.merge(account, twins[0].pk, twins[1].pk, make.STAFF)
     one, other = sorted(twins[1:], key=lambda debtor: debtor.pk)
@@ -233,6 +243,8 @@ def build(name: str) -> World:
             "invoices_debtormerge": merge.pk,
             "invoices_possibleduplicate": pair.pk,
             "invoices_escalation": case.pk,
+            "invoices_task": task.pk,
+            "invoices_stafffile": file.pk,
             "invoices_promise": promise.pk,
             "invoices_dispute": dispute.pk,
             "invoices_disputereason": DisputeReason.objects.filter(account=account)[0].pk,
@@ -327,6 +339,9 @@ def rows_of(account: Account) -> dict[str, Any]:
             Dispute,
             DisputeFile,
             DisputeReason,
+            Note,
+            Task,
+            StaffFile,
         ),
     )
     rows: dict[str, Any] = {

@@ -29,9 +29,10 @@ from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, lines, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
-from inflow.dashboard.pages import ages, debtor_figures, debtor_messages, debtor_rows, merging
+from inflow.dashboard.pages import ages, debtor_figures, debtor_messages, debtor_rows, files, merging, notes, tasks
 from inflow.dashboard.pages.credit_notes import issue_to_debtor
 from inflow.dashboard.pages.debtor_contacts import ContactInline, Contacts
+from inflow.dashboard.pages.files import FileActions
 from inflow.dashboard.pages.forms import (
     CallForm,
     DebtorCreditForm,
@@ -42,6 +43,8 @@ from inflow.dashboard.pages.forms import (
 )
 from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.money_forms import DebtorCreditNoteForm
+from inflow.dashboard.pages.notes import NoteActions
+from inflow.dashboard.pages.tasks import TaskActions
 from inflow.dashboard.pages.transfers import record_transfer
 from invoices import ledger, money
 from invoices.debtors import aliases, editing, searching
@@ -124,7 +127,7 @@ def _exported(amounts: Callable[[Any], dict[str, Decimal]]) -> Callable[[Any], s
 
 
 @admin.register(Debtor)
-class DebtorAdmin(OwnRowsAdmin):
+class DebtorAdmin(NoteActions, TaskActions, FileActions, OwnRowsAdmin):
     """Debtors. A corrected contact is used from then on; invoices keep the name they came with."""
 
     changes = Role.AGENT
@@ -156,6 +159,9 @@ class DebtorAdmin(OwnRowsAdmin):
             "title": _lazy("More"),
             "items": [
                 "timeline",
+                "add_note",
+                "add_task",
+                "add_file",
                 "credit_note",
                 "never_chase",
                 "opt_out",
@@ -302,6 +308,9 @@ class DebtorAdmin(OwnRowsAdmin):
             "age_headings": debtor_figures.headings(),
             **debtor_rows.context(debtor),
             **debtor_messages.context(debtor),
+            "notes": notes.shown(debtor, person(request)),
+            "tasks": tasks.shown(debtor, person(request)),
+            "files": files.shown(debtor, person(request)),
             "sendable": debtor_messages.sendable(debtor) if person(request).may(Role.AGENT) else [],
         }
 

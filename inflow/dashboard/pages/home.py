@@ -23,7 +23,7 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import badge
-from inflow.dashboard.pages import first_run
+from inflow.dashboard.pages import first_run, tasks
 from inflow.dashboard.pages.deliveries import delivery_badge
 from inflow.dashboard.pages.home_figures import PROMISES_WITHIN, Receivables, receivables, today_of
 from inflow.dashboard.pages.message_rows import state_badge
@@ -41,6 +41,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     currencies = receivables(user)
     cards = [_card(each, today) for each in currencies]
     sent, scheduled = _messages(user), _scheduled(user)
+    tasks_count, tasks_due = tasks.due(user, SHOWN)
     return {
         **context,
         "title": _("Home"),
@@ -51,6 +52,9 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cases_url": reverse("admin:invoices_escalation_changelist") + "?status=unresolved&whose=waiting",
         "credits": _credits(user) if any(each.credit for each in currencies) else [],
         "credits_url": reverse("admin:invoices_debtor_changelist") + "?credit=any",
+        "tasks_count": tasks_count,
+        "tasks": tasks_due,
+        "tasks_url": reverse("admin:invoices_task_changelist") + "?state=open&whose=waiting",
         "payment_reports": _payment_reports(user),
         "payment_reports_url": reverse("admin:invoices_paymentreport_changelist") + "?status__exact=open",
         "messages_sent": sent,

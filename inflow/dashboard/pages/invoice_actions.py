@@ -278,7 +278,9 @@ class InvoiceActions:
         icon="cancel",
         form=ReasonForm,
         fits=_is_open_or_written_off,
-        intro=_lazy("For an invoice that was issued by mistake. Messages about it stop. You can undo it for 10 minutes."),
+        intro=_lazy(
+            "For an invoice that was issued by mistake. Messages about it stop. You can undo it for 10 minutes."
+        ),
         is_grave=True,
     )
     def cancel(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:

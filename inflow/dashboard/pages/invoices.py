@@ -22,16 +22,19 @@ from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
-from inflow.dashboard.pages import invoice_documents, standing
+from inflow.dashboard.pages import files, invoice_documents, notes, standing, tasks
 from inflow.dashboard.pages.about_invoice import describe, exact
 from inflow.dashboard.pages.ages import DueFilter
+from inflow.dashboard.pages.files import FileActions
 from inflow.dashboard.pages.forms import InvoiceForm
 from inflow.dashboard.pages.import_preview import import_url
 from inflow.dashboard.pages.invoice_actions import InvoiceActions
 from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, payment_badge, status_badge
 from inflow.dashboard.pages.invoice_documents import DocumentActions
 from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
+from inflow.dashboard.pages.notes import NoteActions
 from inflow.dashboard.pages.payments import AllocationInline, PaymentInline
+from inflow.dashboard.pages.tasks import TaskActions
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
 from invoices.debtors import aliases, searching
@@ -64,7 +67,7 @@ def _tags(invoice: Invoice) -> str:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
+class InvoiceAdmin(InvoiceActions, DocumentActions, NoteActions, TaskActions, FileActions, OwnRowsAdmin):
     """The work list and the pages of invoices. Rows are never saved here: row actions change them."""
 
     adds = Role.MANAGER
@@ -96,6 +99,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
         {
             "title": _lazy("More"),
             "items": [
+                *("add_note", "add_task", "add_file"),
                 *("apply_credit", "credit_note", "log_call", "hold", "dispute", "assign", "resume", "escalate"),
                 *("amend", "move_due_date", "note", "choose_policy", "write_off", "cancel", "undo_closing"),
                 *("upload_document", "confirm_document", "remove_document", "document"),
@@ -136,7 +140,13 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, OwnRowsAdmin):
             "contacts": invoice.contacts[1:],
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
-        return {"case": case}
+        user = person(request)
+        return {
+            "case": case,
+            "notes": notes.shown(invoice, user),
+            "tasks": tasks.shown(invoice, user),
+            "files": files.shown(invoice, user),
+        }
 
     def with_figures(self, request: HttpRequest, rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Annotate `is_stopped`: the next message is stopped by the account's settings or its suspension."""
