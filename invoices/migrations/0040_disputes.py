@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0011_scope_to_send_messages'),
-        ('invoices', '0001_squashed_0039_find_debtors_by_words'),
+        ('invoices', '0039_find_debtors_by_words'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

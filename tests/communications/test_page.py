@@ -345,7 +345,12 @@ def test_the_debtor_disputes_a_part_with_a_reason_and_files_and_sees_where_it_st
     status, html = page.say("dispute", **said)
     assert status == 302
     dispute = Dispute.objects.get()
-    assert (dispute.amount, dispute.reason, dispute.text, dispute.opened_by) == (400, reason, "Half.", "debtor")
+    assert (dispute.amount, dispute.reason, dispute.text, dispute.opened_by) == (
+        Decimal(400),
+        reason,
+        "Half.",
+        "debtor",
+    )
     assert shown in html
     assert reason.in_language(language) in html
     file = dispute.files.get()
