@@ -107,8 +107,9 @@ def test_every_list_can_be_made_by_a_worker(own: World, monkeypatch: pytest.Monk
     client = own.logged_in(Role.ADMIN)
     admin.autodiscover()
     for name in own.rows:
-        list_page: Any = admin.site.get_model_admin(model := page_model(name))
-        if list_page.export_columns:
+        model = page_model(name)
+        list_page: Any = admin.site.get_model_admin(model) if admin.site.is_registered(model) else None
+        if list_page and list_page.export_columns:
             export = made(asked(client, name=name))
             assert export.state == ExportState.DONE, (model, export.failure)
             assert rows(file_of(client, export)), name

@@ -101,7 +101,7 @@ SAMPLE_PARAMS: dict[str, object] = {
     "old": "old@falcon.example",
     "new": "pay@falcon.example",
     "file": "INV-7.pdf",
-    "dispute_reason": "Wrong quantity",
+    "dispute_reason": "كمية خاطئة",
     "dispute_outcome": "rejected",
     "count": 3,
     "policy": "Standard",

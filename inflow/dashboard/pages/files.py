@@ -88,6 +88,11 @@ class StaffFileAdmin(OwnRowsAdmin):
     list_select_related = ("invoice", "debtor")
     search_fields = ("file_name", "invoice__invoice_number", "debtor__name", "debtor__company")
     search_help_text = _lazy("File, invoice number, name or company")
+    export_columns = (
+        *("file_name", "kind", "size", "sha256", ("invoice_number", "invoice__invoice_number")),
+        *(("debtor_name", "debtor__name"), ("debtor_company", "debtor__company")),
+        *("uploaded_by", "created_at", "removed_by", "removed_at", "id"),
+    )
     fields = readonly_fields = (
         *("file_name", "about", "kind", "size_shown", "sha256"),
         *("uploaded_by", "created_at", "removed_by", "removed_at"),
