@@ -163,7 +163,7 @@ def _blocks(
     return {
         "invoices": _listing(summary, language),
         "credit": _credit_in_text(summary, language, channel),
-        "contested": "\n".join(_contested(summary, language)),
+        "disputed": "\n".join(_disputed(summary, language)),
         "page_link": _page_link(summary, language, page_url, documents) if page_url else "",
         "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
     }
@@ -200,7 +200,7 @@ def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium,
     the debtor's page.
     """
     needed = ["invoices"] if channel == Medium.EMAIL and summary.several else []
-    needed += ["credit", "contested"]
+    needed += ["credit", "disputed"]
     needed += ["page_link"] if channel != Medium.SMS else []
     for name in needed:
         if name in markers and name not in parts[1::2]:
@@ -250,7 +250,7 @@ def _credit_in_text(summary: Summary, language: str, channel: Medium) -> str:
     return ". ".join(lines) + "." if lines and channel == Medium.SMS else "\n".join(lines)
 
 
-def _contested(summary: Summary, language: str) -> list[str]:
+def _disputed(summary: Summary, language: str) -> list[str]:
     """Return a sentence for each invoice of which a part is contested and not asked for."""
     return [
         phrases.LABELS[language]["contested_part"].format(
@@ -298,7 +298,7 @@ def _html(
             for section in summary.sections
         ],
         "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(summary, language)],
-        "contested": [phrases.as_html(sentence) for sentence in _contested(summary, language)],
+        "disputed": [phrases.as_html(sentence) for sentence in _disputed(summary, language)],
         "calculation": [(label, phrases.as_html(amount)) for label, amount in _calculation(summary, language)],
         "payment": phrases.as_html(blocks["payment_instructions"].partition("\n")[2]),
         "number": invoice.invoice_number,

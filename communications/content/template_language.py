@@ -64,6 +64,9 @@ VARIABLES = {
         _lazy("The credit on account and the remaining sum. Empty without credit; added at the end if missing"),
         is_block=True,
     ),
+    "disputed": Variable(
+        _lazy("A sentence for each disputed part that is not asked for. Added at the end if missing"), is_block=True
+    ),
     "page_link": Variable(_lazy("The link to the debtor page"), (EMAIL, WHATSAPP), is_block=True),
     "payment_instructions": Variable(
         _lazy("Your payment instructions; may be empty"), (EMAIL, WHATSAPP), is_block=True

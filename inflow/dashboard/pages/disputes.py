@@ -110,6 +110,10 @@ class DisputeAdmin(AboutInvoice):
     list_filter = (DisputeStatusFilter, OwnerFilter, *choices("outcome"))
     list_select_related = ("invoice", "reason", "owner")
     list_before_template = "admin/invoices/dispute/report.html"
+    empty_text = _lazy(
+        "No invoice is disputed. Debtors dispute invoices on their page; you mark an invoice as disputed on its own"
+        " page."
+    )
     export_columns = (
         *(NUMBER, DEBTOR, COMPANY, ("reason", "reason__name_en"), "amount", CURRENCY, "text"),
         *(("owner", "owner__email"), "answer_by", "status", "outcome", "answer", "opened_at", "resolved_at", "id"),

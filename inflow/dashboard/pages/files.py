@@ -88,6 +88,7 @@ class StaffFileAdmin(OwnRowsAdmin):
     list_select_related = ("invoice", "debtor")
     search_fields = ("file_name", "invoice__invoice_number", "debtor__name", "debtor__company")
     search_help_text = _lazy("File, invoice number, name or company")
+    empty_text = _lazy("No files yet. Add a file on the page of an invoice or a debtor. Debtors never see it.")
     export_columns = (
         *("file_name", "kind", "size", "sha256", ("invoice_number", "invoice__invoice_number")),
         *(("debtor_name", "debtor__name"), ("debtor_company", "debtor__company")),

@@ -143,6 +143,9 @@ class TaskAdmin(OwnRowsAdmin):
     list_select_related = ("invoice", "debtor", "owner")
     search_fields = ("text", "invoice__invoice_number", "invoice__debtor_name", "debtor__name", "debtor__company")
     search_help_text = _lazy("Text, invoice number, name or company")
+    empty_text = _lazy(
+        "Nothing to do. Add a task on the page of an invoice or a debtor, with a due day and a person who does it."
+    )
     export_columns = (
         *("text", "due_on", ("owner", "owner__email"), ("invoice", "invoice__invoice_number")),
         *(("debtor", "debtor__name"), "created_by", "created_at", "done_by", "done_at", "id"),
