@@ -29,6 +29,7 @@ SEEN = r"[^\s\x00-\x1f\x85\ufeff]"
 # Choices that a refusal lists.
 _FEW_CHOICES = 12
 _EXACT = decimal.Context(prec=2 * MAX_DIGITS)
+_LONG_NUMBER = re.compile(r"[0-9]{1,100}(\.[0-9]{1,100})?")
 _NUMBER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?")
 # What is beyond these years is a slip, and far beyond them a calculation overflows.
 _KEY_IN_QUERY = "An API key belongs in the X-InFlow-Key header. Revoke this one: addresses are logged on their way."
@@ -254,7 +255,7 @@ class MoneyField(Described, serializers.Field[Decimal, Any, Any, Any]):
     }
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, str) and _NUMBER.fullmatch(data):
+        if isinstance(data, str) and _LONG_NUMBER.fullmatch(data):  # `too_long` below is the plainer refusal
             data = Decimal(data)
         if isinstance(data, bool) or not isinstance(data, (int, Decimal)):
             self.fail("invalid")

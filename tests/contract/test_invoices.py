@@ -299,6 +299,8 @@ def test_payments_make_the_balance_and_the_status(account: Account, api: Caller)
         ({"reversal_of": "7"}, "invalid", "reversal_of"),
         ({"reversal_of": str(make.NOWHERE), "amount": 1}, "not_alone", "reversal_of"),
         ({"amount": 999_999_999_999_999}, "too_long", "amount"),
+        ({"amount": "1000000000000000"}, "too_long", "amount"),
+        ({"amount": "0.1000000000000000"}, "too_long", "amount"),
         ({"amount": 1, "id": "x"}, "read_only", "id"),
     ],
     ids=str,
