@@ -1,4 +1,4 @@
-"""Disputes: a contested part is not chased, the rest is, and the message says so."""
+"""Disputes: the disputed amount is not chased, the rest is, and the message says so."""
 
 import datetime as dt
 import importlib
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def contested(account: Account, part: int | None = 400, **given: Any) -> Invoice:
-    """An invoice of 1,000 of which a part is contested after its reminder was scheduled."""
+    """An invoice of 1,000 that is disputed, wholly or in part, after its reminder was scheduled."""
     invoice = owing(account, amount=1000, currency="AED", **given)
     until(account, "2026-04-06 12:00")
     assert planned(invoice).waits_for == ""
@@ -34,7 +34,7 @@ def contested(account: Account, part: int | None = 400, **given: Any) -> Invoice
 @pytest.mark.parametrize(
     ("language", "sentence"), [("en", "is disputed and not part of this amount"), ("ar", "محل اعتراض")]
 )
-def test_the_contested_part_is_not_asked_for_and_the_message_says_so(language: str, sentence: str) -> None:
+def test_the_disputed_amount_is_not_asked_for_and_the_message_says_so(language: str, sentence: str) -> None:
     account = account_at(MONDAY)
     invoice = contested(account, language=language)
     agree(account)
