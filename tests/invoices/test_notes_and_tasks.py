@@ -1,4 +1,4 @@
-"""Notes and tasks at invoices and debtors."""
+"""Notes and tasks about invoices and debtors."""
 
 import datetime as dt
 from typing import Any
@@ -121,7 +121,7 @@ def test_a_task_is_created_postponed_assigned_done_and_reopened() -> None:
     assert [entry.kind for entry in kinds] == ["task_created", "task_done", "task_reopened"]
 
 
-def test_a_task_is_not_given_to_a_viewer_or_another_account_nor_due_in_the_past() -> None:
+def test_a_task_is_not_assigned_to_a_viewer_or_another_account_nor_due_in_the_past() -> None:
     account, other = make.account(), make.account("Other")
     invoice = make.invoice(account)
     today = account.today()
