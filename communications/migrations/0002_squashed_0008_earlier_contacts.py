@@ -14,7 +14,7 @@ FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
 
 class Migration(migrations.Migration):
-    """Create the tables of a new database. One of version 0.2 takes the migrations that this one replaces."""
+    """Create the tables of a new database. A database of 0.2 runs the migrations that this one replaces."""
 
     replaces = [
         ('communications', '0002_squashed_0021_plainer_labels'),
