@@ -114,7 +114,7 @@ def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[s
 @receiver(dispute_opened)
 @receiver(dispute_revised)
 def cancel_texts_about_contested_part(sender: object, dispute: Dispute, **kwargs: Any) -> None:
-    """Cancel texts that somebody wrote before: they may ask for the contested part."""
+    """Cancel scheduled texts written by a person, because they may ask for the disputed amount."""
     if dispute.invoice.is_partly_disputed:
         manual.cancel_written(dispute.invoice, "contested")
 

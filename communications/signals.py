@@ -1,6 +1,6 @@
 """Signals about messages, sent inside the transaction of the change with the argument `communication`.
 
-`reply_received`: reply. Sent once the text is stored, before anything reads it.
+`reply_received`: reply. Sent when the text has been stored, before it is classified.
 """
 
 from django.dispatch import Signal

@@ -1,4 +1,4 @@
-"""The mark of requests of which a file was cut off, because all files together were too large."""
+"""A mark on requests whose files were cut off because they were too large together."""
 
 from django.http import HttpRequest
 
@@ -6,5 +6,5 @@ MARK = "inflow.upload_is_too_large"
 
 
 def is_too_large(request: HttpRequest) -> bool:
-    """Tell whether a file of this request was cut off. The request must have been parsed."""
+    """Return True if a file of this request was cut off. The request must have been parsed."""
     return MARK in request.META

@@ -1,4 +1,4 @@
-"""Files of both sides of a dispute: PDF, PNG or JPEG by their content. They are stored and saved, never opened."""
+"""Files of both sides of a dispute: PDF, PNG or JPEG by their content. They are stored and downloaded, never opened."""
 
 import hashlib
 import uuid
@@ -24,7 +24,7 @@ MEDIA_TYPES = {FileKind.PDF: "application/pdf", FileKind.PNG: "image/png", FileK
 
 
 def check(data: bytes) -> FileKind:
-    """Return the kind of a file by its content. Raise `Refused` if it is too large or none of the accepted kinds."""
+    """Return the kind of a file by its content. Raise `Refused` if it is empty, too large or of another kind."""
     if not data:
         raise Refused("file", "empty", _("The file is empty."))
     if len(data) > MAX_BYTES:
@@ -36,13 +36,16 @@ def check(data: bytes) -> FileKind:
     try:
         contents.check(data, DocumentKind.PDF)
     except Refused as refused:
-        message = _("The file is neither a complete PDF nor a picture (PNG, JPEG).")
+        message = _("The file is neither a complete PDF nor a PNG or JPEG image.")
         raise Refused("file", "not_accepted", message) from refused
     return FileKind.PDF
 
 
 def add(account: Account, dispute_id: uuid.UUID, actor: Actor, data: bytes, name: str = "") -> DisputeFile:
-    """Add a file to a dispute. The same file is stored once."""
+    """Add a file to a dispute. The same file is stored once.
+
+    Raise `NotFound`, or `Refused` if the file is not accepted or the dispute has `MAX_FILES` files.
+    """
     dispute = Dispute.objects.for_account(account).filter(pk=dispute_id).select_related("invoice").first()
     if dispute is None:
         raise NotFound

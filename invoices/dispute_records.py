@@ -9,13 +9,13 @@ from inflow.accounts.actors import Actor
 from invoices import signals, timeline
 from invoices.models import Dispute, DisputeOutcome, DisputeReason, DisputeStatus, Invoice
 
-# The debtor is answered within this time, unless staff choose another day.
+# The time for answering the debtor, unless staff choose another day.
 ANSWER_WITHIN = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Details of a dispute besides its contested part, which the invoice has."""
+    """Details of a dispute besides the disputed amount, which the invoice has."""
 
     reason: DisputeReason | None = None
     text: str = ""
@@ -24,7 +24,7 @@ class Details:
 
 
 def latest_open(invoice: Invoice) -> Dispute | None:
-    """Return the open dispute of an invoice, which may be paid in the meantime."""
+    """Return the open dispute of an invoice, even if the invoice has been paid since."""
     dispute: Dispute | None = Dispute.objects.filter(invoice=invoice, status=DisputeStatus.OPEN).first()
     if dispute:
         dispute.invoice = invoice
@@ -54,7 +54,7 @@ def start(invoice: Invoice, actor: Actor, details: Details) -> Dispute:
 
 
 def end(invoice: Invoice, actor: Actor, outcome: DisputeOutcome, answer: str = "") -> Dispute | None:
-    """Resolve the open dispute of an invoice. Return None if it has none, such as one from before there were any."""
+    """Resolve the open dispute of an invoice and return it, or None if there is none."""
     dispute = latest_open(invoice)
     if dispute is None:
         return None
@@ -87,5 +87,5 @@ def announce(opened: Dispute | None, resolved: Dispute | None, actor: Actor) -> 
 
 
 def part_of(amount: Decimal | None, balance: Decimal) -> Decimal | None:
-    """Return the contested part, or None if it is the whole balance."""
+    """Return the disputed amount, or None if it is the whole balance."""
     return None if amount is None or amount >= balance else amount

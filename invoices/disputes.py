@@ -1,6 +1,6 @@
 """Disputes of invoices: opened by staff, a debtor or a program, revised, and resolved. Each verb is one transaction.
 
-The contested part of a disputed invoice is not chased; the rest is. Without a part, nothing is sent.
+The disputed amount of an invoice is not chased; the rest is. If the whole invoice is disputed, nothing is sent.
 """
 
 import datetime as dt
@@ -36,7 +36,11 @@ def open_dispute(
     owner: User | None = None,
     answer_by: dt.date | None = None,
 ) -> Dispute:
-    """Dispute an open invoice, or the part `amount` of its balance. Raise `Refused` if it is disputed already."""
+    """Dispute an open invoice, or `amount` of its balance in the invoice's currency.
+
+    Without `owner` and `answer_by`, the dispute has the debtor's owner and is to be answered within 7 days. Raise
+    `Refused` if the invoice is closed or already disputed, or if the amount or the reason is invalid.
+    """
     with changing(account, invoice_id, actor, reason=text) as draft:
         invoice = draft.invoice
         if not invoice.is_open or invoice.status == Status.DISPUTED:
@@ -66,7 +70,7 @@ def revise(
     owner: User | None,
     answer_by: dt.date | None,
 ) -> Dispute:
-    """Change the reason, contested part, owner or day of an open dispute. The messages are planned again."""
+    """Change the reason, amount, owner or answer day of an open dispute. Messages are rescheduled."""
     with _changing(account, dispute_id, actor) as (draft, dispute):
         part = check_part(draft.invoice, amount)
         if part != dispute.amount:
@@ -88,7 +92,7 @@ def withdraw(account: Account, dispute_id: uuid.UUID, actor: Actor, *, answer: s
 def reject(account: Account, dispute_id: uuid.UUID, actor: Actor, *, answer: str) -> Dispute:
     """Reject a dispute with the answer that the debtor gets. The whole balance is chased again."""
     if not answer.strip():
-        raise Refused("answer", "required", _("Enter the answer that the debtor gets."))
+        raise Refused("answer", "required", _("Enter an answer for the debtor."))
     return _resolve(account, dispute_id, actor, DisputeOutcome.REJECTED, answer)
 
 
@@ -123,12 +127,12 @@ def resolve_by_correction(
 
 
 def check_part(invoice: Invoice, amount: Decimal | None) -> Decimal | None:
-    """Return the contested part, or None if the whole balance is contested. Raise `Refused` if it is above that."""
+    """Return the disputed amount, or None if it is the whole balance. Raise `Refused` if it is invalid or larger."""
     if amount is None:
         return None
     check_money("amount", amount, invoice.currency)
     if amount > invoice.balance:
-        raise Refused("amount", "above_balance", _("The contested part must not exceed the balance."))
+        raise Refused("amount", "above_balance", _("The disputed amount must not exceed the balance."))
     return dispute_records.part_of(amount, invoice.balance)
 
 

@@ -245,12 +245,12 @@ register(
     "dispute_opened",
     _lazy("%(amount)s is disputed: %(dispute_reason)s. The rest is still chased."),
     _lazy("%(amount)s is disputed. The rest is still chased."),
-    _lazy("Reason of the dispute: %(dispute_reason)s."),
+    _lazy("Reason for the dispute: %(dispute_reason)s."),
 )
 register(
     "dispute_revised",
-    _lazy("The contested part is now %(amount)s."),
-    _lazy("The whole balance is now contested."),
+    _lazy("The disputed amount is now %(amount)s."),
+    _lazy("The whole balance is now disputed."),
 )
 register("dispute_resolved", _lazy("Dispute resolved: %(dispute_outcome)s."))
 register("dispute_file", _lazy("File added to the dispute: %(file)s."))

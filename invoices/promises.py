@@ -66,7 +66,7 @@ def update(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool 
 
 
 def restore(invoice: Invoice) -> None:
-    """Open the promise again whose hold applies again because the closing of its invoice was undone."""
+    """Reopen the promise whose hold applies again after the closing of its invoice was undone."""
     if invoice.hold_until is None:
         return
     withdrawn = Promise.objects.filter(

@@ -1,4 +1,4 @@
-"""Undoing a cancellation or a write-off within `UNDO_WITHIN`. The facts from before apply again."""
+"""Undoing a cancellation or a write-off within `UNDO_WITHIN`. The previous facts apply again."""
 
 import datetime as dt
 import uuid
@@ -30,7 +30,7 @@ UNDO_WITHIN = dt.timedelta(minutes=10)
 
 
 def undo_until(invoice: Invoice) -> dt.datetime | None:
-    """Return the end of the time in which closing the invoice can be undone, or None if it can't be any more."""
+    """Return the time until which closing the invoice can be undone, in the account's time, or None."""
     closed_at = invoice.cancelled_at or invoice.written_off_at
     if closed_at is None or invoice.status not in (Status.CANCELLED, Status.WRITTEN_OFF):
         return None
@@ -39,10 +39,10 @@ def undo_until(invoice: Invoice) -> dt.datetime | None:
 
 
 def undo_closing(account: Account, invoice_id: uuid.UUID, actor: Actor) -> Invoice:
-    """Undo a cancellation or a write-off: hold, promise, dispute, cases and money are as they were before.
+    """Undo a cancellation or a write-off: restore the hold, promise, dispute, cases and money of the invoice.
 
-    Only staff may do so, within `UNDO_WITHIN` and unless the number was taken. Money that was used meanwhile stays
-    where it is. The messages are planned again.
+    Money that was used in the meantime stays where it is. Messages are rescheduled. Raise `StaffOnly`, `NotFound`, or
+    `Refused` after `UNDO_WITHIN` or if the number is in use again.
     """
     if not actor.is_staff:
         raise StaffOnly("status", "staff_only", _("Only a person in the dashboard may undo this."))
@@ -60,7 +60,7 @@ def _undo(draft: Draft) -> None:
     invoice = draft.invoice
     closed_at, is_cancelled = invoice.cancelled_at or invoice.written_off_at, invoice.cancelled_at is not None
     if closed_at is None or undo_until(invoice) is None:
-        raise Refused("status", "too_late", _("This can be undone within 10 minutes only."))
+        raise Refused("status", "too_late", _("This can only be undone within 10 minutes."))
     if is_cancelled:
         invoice.cancelled_at = None
     # A cancelled invoice that had been written off before is written off again.

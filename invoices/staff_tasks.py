@@ -1,4 +1,4 @@
-"""Tasks of people: create, finish, reopen, postpone and assign. Celery's tasks are in `tasks`."""
+"""Tasks of people: created, finished, reopened, postponed and assigned. Celery's tasks are in `tasks`."""
 
 import datetime as dt
 import uuid
@@ -57,7 +57,7 @@ def create(
     invoice_id: uuid.UUID | None = None,
     debtor_id: uuid.UUID | None = None,
 ) -> Task:
-    """Create a task about an invoice or a debtor. Raise `Refused` if the day is over or the owner is not a member."""
+    """Create a task about an invoice or a debtor. Raise `Refused` if the date is past or the owner can't have tasks."""
     with account_scope(account):
         about = subjects.find(account, invoice_id, debtor_id)
         _check(account, due_on, owner)
@@ -71,10 +71,10 @@ def create(
 
 
 def finish(account: Account, task_id: uuid.UUID, actor: Actor) -> Task:
-    """Finish the task. Raise `Refused` if it is done."""
+    """Finish the task. Raise `Refused` if it is already done."""
     with _changing(account, task_id) as task:
         if not task.is_open:
-            raise Refused("task", "done", _("The task is done already."))
+            raise Refused("task", "done", _("The task is already done."))
         task.done_at, task.done_by = timezone.now(), actor.name
         task.save(update_fields=["done_at", "done_by"])
         if task.invoice:
@@ -88,7 +88,7 @@ def reopen(account: Account, task_id: uuid.UUID, actor: Actor) -> Task:
     """Reopen a finished task."""
     with _changing(account, task_id) as task:
         if task.is_open:
-            raise Refused("task", "open", _("The task is open."))
+            raise Refused("task", "open", _("The task is already open."))
         task.done_at, task.done_by = None, ""
         task.save(update_fields=["done_at", "done_by"])
         if task.invoice:
@@ -99,7 +99,7 @@ def reopen(account: Account, task_id: uuid.UUID, actor: Actor) -> Task:
 
 
 def postpone(account: Account, task_id: uuid.UUID, actor: Actor, due_on: dt.date) -> Task:
-    """Move the due day of an open task."""
+    """Move the due date of an open task."""
     with _changing(account, task_id) as task:
         _check_open(task)
         _check(account, due_on, None)
@@ -110,7 +110,7 @@ def postpone(account: Account, task_id: uuid.UUID, actor: Actor, due_on: dt.date
 
 
 def assign(account: Account, task_id: uuid.UUID, actor: Actor, owner: User | None) -> Task:
-    """Give an open task to another person, or to nobody."""
+    """Assign an open task to a person, or to nobody."""
     with _changing(account, task_id) as task:
         _check_open(task)
         _check(account, None, owner)
@@ -133,14 +133,14 @@ def _changing(account: Account, task_id: uuid.UUID) -> Iterator[Task]:
 
 def _check_open(task: Task) -> None:
     if not task.is_open:
-        raise Refused("task", "done", _("The task is done already."))
+        raise Refused("task", "done", _("The task is already done."))
 
 
 def _check(account: Account, due_on: dt.date | None, owner: User | None) -> None:
     if due_on and due_on < account.today():
-        raise Refused("due_on", "past", _("The day is over."))
+        raise Refused("due_on", "past", _("This date is in the past."))
     if owner and not assignable(account.pk).filter(pk=owner.pk).exists():
-        raise Refused("owner", "not_a_member", _("This person can't be given tasks in this account."))
+        raise Refused("owner", "not_a_member", _("Tasks can't be assigned to this person."))
 
 
 def _record(task: Task, actor: Actor, action: str, **detail: Any) -> None:

@@ -10,7 +10,7 @@ from invoices.models import Debtor, Invoice
 
 
 def find(account: Account, invoice_id: uuid.UUID | None, debtor_id: uuid.UUID | None) -> dict[str, Any]:
-    """Return the field and the row of the account. For a merged debtor it is the one that replaces it."""
+    """Return the field and its row, which for a merged debtor is the remaining one. Raise `NotFound`."""
     if invoice_id:
         invoice = Invoice.objects.for_account(account).filter(pk=invoice_id).first()
         if invoice is None:

@@ -101,11 +101,11 @@ class Draft:
     moved_from: Debtor | None = None
     # Whether a level 2 is open again, which stops the messages about all of the debtor's invoices.
     stops_debtor: bool = False
-    # Of a dispute that this change opens, and of one that it ends.
+    # Details of a dispute that this change opens, and the outcome and answer of one that it ends.
     dispute_details: dispute_records.Details | None = None
     dispute_outcome: DisputeOutcome = DisputeOutcome.WITHDRAWN
     dispute_answer: str = ""
-    # The dispute that is open again, and since when cases were resolved that reopen, if a closing is undone.
+    # Set if a closing is undone: the reopened dispute, and the time since which resolved cases are reopened.
     reopened_dispute: Dispute | None = None
     reopens_since: dt.datetime | None = None
     # The invoice's row and timeline entries, written together.
@@ -137,7 +137,7 @@ class Draft:
 
     @property
     def has_other_part(self) -> bool:
-        """True if the contested part of a dispute has changed that was open before and still is."""
+        """Return True if the disputed amount has changed and the dispute is still open."""
         before, invoice = self.before, self.invoice
         is_same_dispute = before["disputed_at"] is not None and before["disputed_at"] == invoice.disputed_at
         return is_same_dispute and before["contested_amount"] != invoice.contested_amount
@@ -442,7 +442,7 @@ def _announce(
     credited = {*credit_changed}.union(*(draft.credit_changed for draft in drafts))
     stopped = {draft.invoice.debtor_id for draft in drafts if draft.stops_debtor}
     moved = {debtor.pk for draft in drafts if draft.moved_from for debtor in draft.debtors}
-    # Another contested part changes what messages about the debtor's other invoices add up.
+    # A changed disputed amount changes the totals in messages about the debtor's other invoices.
     parts = {draft.invoice.debtor_id for draft in drafts if draft.has_other_part}
     concerned = {*changed, *credited, *stopped, *moved, *parts}
     if not concerned:

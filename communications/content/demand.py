@@ -63,8 +63,8 @@ def of_message(
     """Return the demand of a message. `invoices` are the debtor's.
 
     An email asks for the overdue invoices, or for its own if none is overdue or the credit covers them. SMS and
-    WhatsApp messages ask for both. A statement adds up everything that is open but not disputed. The contested part of
-    an invoice is never asked for.
+    WhatsApp messages ask for both. A statement adds up everything that is open but not disputed. No message asks for
+    the disputed amount of an invoice.
     """
     about = [row.invoice for row in rows]
     if rows[0].kind == Kind.STATEMENT:

@@ -196,7 +196,7 @@ def _about_documents(documents: Attachments, language: str) -> str:
 def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:
     """Append required blocks that the template lacks.
 
-    An email lists all invoices, every message shows the deducted credit and contested parts, and all but SMS link to
+    An email lists all invoices, every message shows the deducted credit and disputed amounts, and all but SMS link to
     the debtor's page.
     """
     needed = ["invoices"] if channel == Medium.EMAIL and summary.several else []
@@ -251,7 +251,7 @@ def _credit_in_text(summary: Summary, language: str, channel: Medium) -> str:
 
 
 def _disputed(summary: Summary, language: str) -> list[str]:
-    """Return a sentence for each invoice of which a part is contested and not asked for."""
+    """Return a sentence for each partly disputed invoice."""
     return [
         phrases.LABELS[language]["contested_part"].format(
             amount=phrases.amount(invoice.contested, invoice.currency, language),

@@ -55,7 +55,7 @@ class Summary:
     """The content of a message: `invoice` and, if `several`, all `listed` invoices.
 
     `past_due` are the past due sums by currency before credit. `demand` is the amount to pay.
-    `contested` are the invoices of which only a part is asked for.
+    `contested` has the partly disputed invoices, of which the message asks for the rest only.
     """
 
     kind: str

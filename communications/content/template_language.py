@@ -65,7 +65,7 @@ VARIABLES = {
         is_block=True,
     ),
     "disputed": Variable(
-        _lazy("A sentence for each disputed part that is not asked for. Added at the end if missing"), is_block=True
+        _lazy("A sentence for each partly disputed invoice. Added at the end if missing"), is_block=True
     ),
     "page_link": Variable(_lazy("The link to the debtor page"), (EMAIL, WHATSAPP), is_block=True),
     "payment_instructions": Variable(

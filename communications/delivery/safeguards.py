@@ -38,8 +38,10 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
 
 
 def record_sync(account: Account, actor: Actor, as_of: dt.datetime | None = None) -> int:
-    """Record that all payments up to a moment, or now, are entered. Release the messages held as stale, unless that is
-    too long ago, and return their number."""
+    """Record that all payments up to `as_of`, by default now, are entered. Both are in the account's time.
+
+    Release the messages held as stale, unless that is too long ago, and return their number.
+    """
     now = account.now()
     moment = min(as_of or now, now)
     rules, _is_new = CollectionSettings.objects.get_or_create(account=account)

@@ -14,7 +14,7 @@ FOR EACH ROW EXECUTE FUNCTION refuse_change()
 
 
 class Migration(migrations.Migration):
-    """Create the tables of a new database. One of version 0.2 takes the migrations that this one replaces."""
+    """Create the tables of a new database. A database of 0.2 runs the migrations that this one replaces."""
 
     replaces = [
         ('communications', '0002_squashed_0021_plainer_labels'),
@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
                 ('debtor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='invoices.debtor')),
                 ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='invoices.invoice')),
-                ('kind', models.CharField(choices=[('paid', 'Has paid'), ('promise', 'Will pay'), ('dispute', 'Disputes')], max_length=10)),
+                ('kind', models.CharField(choices=[('paid', 'Has paid'), ('promise', 'Will pay'), ('dispute', 'Disputes it')], max_length=10)),
                 ('status', models.CharField(choices=[('proposed', 'To be handled'), ('confirmed', 'Confirmed'), ('dismissed', 'Dismissed')], default='proposed', max_length=10)),
                 ('took_effect', models.BooleanField(default=False, help_text='Immediately, without approval.')),
                 ('day', models.DateField(null=True)),

@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
                 ('debtor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='invoices.debtor')),
                 ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='invoices.invoice')),
-                ('kind', models.CharField(choices=[('paid', 'Has paid'), ('promise', 'Will pay'), ('dispute', 'Disputes')], max_length=10)),
+                ('kind', models.CharField(choices=[('paid', 'Has paid'), ('promise', 'Will pay'), ('dispute', 'Disputes it')], max_length=10)),
                 ('status', models.CharField(choices=[('proposed', 'To be handled'), ('confirmed', 'Confirmed'), ('dismissed', 'Dismissed')], default='proposed', max_length=10)),
                 ('took_effect', models.BooleanField(default=False, help_text='Immediately, without approval.')),
                 ('day', models.DateField(null=True)),

@@ -99,7 +99,7 @@ class ConsentEntry(models.Model):
 class AnswerKind(models.TextChoices):
     PAID = "paid", _lazy("Has paid")
     PROMISE = "promise", _lazy("Will pay")
-    DISPUTE = "dispute", _lazy("Disputes")
+    DISPUTE = "dispute", _lazy("Disputes it")
 
 
 class AnswerStatus(models.TextChoices):

@@ -67,15 +67,15 @@ def dispute(
     amount: Decimal | None = None,
     files: Collection[tuple[str, bytes]] = (),
 ) -> None:
-    """Record a dispute. It takes effect immediately: `amount` of the one invoice, or else the invoices, are not chased.
+    """Record a dispute. It takes effect immediately.
 
-    `files` are names and contents. Of an invoice that is disputed already, only the text and the files are new. Raise
-    `Refused`.
+    With `amount`, only that part of a single invoice is disputed. `files` are pairs of name and content. If an invoice
+    is already disputed, only the text and the files are added. Raise `Refused` if nothing can be disputed like this.
     """
     with _lock_invoices(debtor, invoice_ids) as invoices:
         at = debtor.account.now()
         if amount is not None and len(invoices) > 1:
-            raise Refused("amount", "several", _("A contested part is about one invoice."))
+            raise Refused("amount", "several", _("A disputed amount applies to one invoice only."))
         for invoice in invoices:
             if invoice.status != Status.DISPUTED:
                 disputes.open_dispute(debtor.account, invoice.pk, DEBTOR, reason_id=reason_id, amount=amount, text=why)

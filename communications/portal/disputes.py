@@ -1,4 +1,4 @@
-"""Disputes on the debtor's page: where each one stands, our answer, and the files of both sides."""
+"""Disputes on the debtor's page: their state, the account's answers, and the files of both sides."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -31,7 +31,10 @@ class DisputeLine:
 
 
 def lines(token: str, party: DebtorParty, text: PageText) -> list[DisputeLine]:
-    """Return the disputes about the party's invoices, newest first, without those that ended with their invoice."""
+    """Return up to `MOST_SHOWN` disputes of the party's invoices, newest first: open, or resolved within `SHOWN_FOR`.
+
+    Disputes that ended because their invoice was closed are left out.
+    """
     since = party.debtor.account.now() - SHOWN_FOR
     shown = Q(status=DisputeStatus.OPEN, invoice__status__in=OPEN) | Q(resolved_at__gte=since)
     rows = Dispute.objects.filter(shown, invoice__in=party.invoices).exclude(outcome=DisputeOutcome.CLOSED)

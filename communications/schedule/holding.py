@@ -448,7 +448,7 @@ def _is_covered(
 ) -> bool:
     """Return True if the credit covers everything that the message could ask for in the currency of its invoice.
 
-    That is the invoice and the overdue ones among the others, without contested parts and those on hold.
+    That is the invoice and the overdue ones among the others, without disputed amounts and invoices on hold.
     """
     amount = credit.get(invoice.currency, Decimal(0))
     if not amount or amount < invoice.undisputed_balance:

@@ -385,7 +385,7 @@ def advance_dispute(invoice: Invoice, batch: Batch | None = None) -> dt.datetime
 
 
 def _is_overdue(invoice: Invoice, today: dt.date) -> bool:
-    """Return True if the invoice is overdue, or is past due and only a part of it is contested."""
+    """Return True if the invoice is overdue, or past due and partly disputed."""
     return invoice.status == Status.OVERDUE or (invoice.is_partly_disputed and invoice.due_date < today)
 
 

@@ -26,7 +26,7 @@ from inflow.canonical import SHOWN, canonical
 MAX_DIGITS = 15
 # A character that can be seen. Python, JSON Schema and others differ in which of the excluded ones are \s.
 SEEN = r"[^\s\x00-\x1f\x85\ufeff]"
-# Choices that a refusal lists.
+# The most choices that an error message lists.
 _FEW_CHOICES = 12
 _EXACT = decimal.Context(prec=2 * MAX_DIGITS)
 _LONG_NUMBER = re.compile(r"[0-9]{1,100}(\.[0-9]{1,100})?")
@@ -93,9 +93,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         return values
 
     def _for(self, data: Any) -> Self:
-        """Return a copy without the fields that are absent in `data` and optional, for which DRF does nothing.
+        """Return a copy without the optional fields that `data` lacks, for which DRF does nothing.
 
-        The copy may be used while another thread uses this serializer, as a part of another one.
+        It is a copy because another thread may use this serializer as a field of another one.
         """
         if type(data) is not dict:  # the fields of a form may have values if they are absent
             return self
@@ -192,7 +192,7 @@ class CodeField(TextField):
 
 
 class ChoiceField(serializers.ChoiceField):
-    """One of the named strings. A refusal lists them if they are few."""
+    """One of the named strings. An error message lists them if they are few."""
 
     def __init__(self, choices: Any, **kwargs: Any) -> None:
         super().__init__(choices, **kwargs)

@@ -1,4 +1,4 @@
-"""The daily digest: what is new and what is due for a person, as counts with links."""
+"""The daily digest: counts of a person's new and due items, with links."""
 
 import datetime as dt
 from typing import Any

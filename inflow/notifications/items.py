@@ -1,4 +1,4 @@
-"""Content of notifications, read from the rows that they are about when the mail is rendered."""
+"""Content of notifications, read when the mail is rendered from the rows that they are about."""
 
 import uuid
 from collections.abc import Callable

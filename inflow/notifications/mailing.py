@@ -1,8 +1,8 @@
 """Sending of notifications. All that are due for a person go into one mail; a digest is a mail of its own.
 
 A worker postpones the rows before it sends them, so no other worker sends them meanwhile. If it is killed, they are
-due again after `LEASE`. The mail's Message-ID is that of its first row: a mail server or a program that receives the
-same one again can tell.
+due again after `LEASE`. The mail's Message-ID is derived from its first row, so that mail servers and programs
+recognize a repeated mail.
 """
 
 import datetime as dt
@@ -66,7 +66,7 @@ def _send(rows: list[Notification]) -> int:
 
 
 def _message(user: User, rows: list[Notification]) -> EmailMessage | None:
-    """Return the mail, or None if there is nothing to say to this person any more."""
+    """Return the mail, or None if nothing is left to report or the person may not get it any more."""
     account, first = user.account, rows[0]
     if not user.is_active or account is None or account.suspended_at or first.account_id != account.pk:
         return None

@@ -1,4 +1,4 @@
-"""Mail to people about what happens in their account, and their choices about it."""
+"""Notifications by email to the people of an account, and their preferences."""
 
 import datetime as dt
 import uuid
@@ -60,12 +60,12 @@ class Preferences(models.Model):
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
-        """The person's time zone; the account's if none is chosen."""
+        """The person's time zone, by default the account's."""
         name = self.time_zone or (self.user.account.time_zone if self.user.account else "UTC")
         return zoneinfo.ZoneInfo(name)
 
     def next_digest(self, now: dt.datetime) -> dt.datetime | None:
-        """Return the first moment after `now` at which a digest is due. None if digests are off."""
+        """Return the first time after `now` at which a digest is due, in UTC, or None if digests are off."""
         if not self.digest:
             return None
         local = now.astimezone(self.zone)
@@ -76,7 +76,7 @@ class Preferences(models.Model):
 
 
 class Notification(models.Model):
-    """One event for one person. Added in the transaction of the event, mailed by a task, and kept as the proof."""
+    """One event for one person, added in the transaction of the event, mailed by a task, and kept as proof."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)

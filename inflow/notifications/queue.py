@@ -1,4 +1,4 @@
-"""The queue of notifications: who gets one, added in the transaction of the event. `mailing` sends them."""
+"""The queue of notifications, filled in the transaction of each event. `mailing` sends them."""
 
 import uuid
 from collections.abc import Collection, Iterable
@@ -16,9 +16,10 @@ def notify(
     owners: Iterable[int | None],
     except_for: str = "",
 ) -> None:
-    """Queue a notification for the owners and for those who chose all, but not for the person who did it.
+    """Queue a notification for the owners and for the people who chose all, once for each person and event.
 
-    A test account is quiet while its clock is set: its days pass in seconds.
+    `except_for` is the email of the person who caused the event. Nothing is queued for a test account while its clock
+    is set, because its days pass in seconds.
     """
     if account.clock is not None:
         return
@@ -31,7 +32,7 @@ def notify(
 def notify_people(
     account: Account, kind: Kind, event: str, target: uuid.UUID, people: Iterable[int], field: str
 ) -> None:
-    """Queue a notification for these people, unless they have switched it off."""
+    """Queue a notification for these people, except those who switched off the preference `field`."""
     if account.clock is None:
         chosen = _choices(account, field)
         put(account, kind, event, target, {pk for pk in people if chosen.get(pk, True)})

@@ -24,7 +24,7 @@ def on_reply_received(sender: object, reply: Reply, **_: Any) -> None:
 
 @receiver(invoice_changed)
 def on_invoice_changed(sender: object, invoice: Invoice, actor: Actor, previous_status: str, **_: Any) -> None:
-    """Tell of a dispute, unless an import brought it."""
+    """Notify about a new dispute, unless it was imported."""
     if invoice.status != Status.DISPUTED or previous_status == Status.DISPUTED or actor.channel == Channel.IMPORT:
         return
     event = f"{invoice.pk} {invoice.disputed_at:%Y-%m-%dT%H:%M:%S.%f}"
@@ -34,7 +34,7 @@ def on_invoice_changed(sender: object, invoice: Invoice, actor: Actor, previous_
 
 @receiver(escalation_created)
 def on_escalation_created(sender: object, escalation: Escalation, actor: Actor, **_: Any) -> None:
-    """Tell of a case, unless a broken promise opens it, which has a notification of its own."""
+    """Notify about a new case, unless a broken promise opened it: that has a notification of its own."""
     if escalation.reason == Reason.PROMISE_BROKEN:
         return
     invoice = escalation.invoice

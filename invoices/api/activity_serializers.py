@@ -44,7 +44,7 @@ class DisputeIn(StrictSerializer):
     )
 
     reason = TextField(max_length=80, required=False, help_text="The English name of one of the account's reasons.")
-    amount = MoneyField(positive=True, required=False, help_text="The contested part. Without it, the whole invoice.")
+    amount = MoneyField(positive=True, required=False, help_text="The disputed amount. Without it, the whole invoice.")
     text = TextField(max_length=MAX_DISPUTE_TEXT, required=False)
     answer_by = DateField(required=False)
 
@@ -57,7 +57,7 @@ class DisputeOut(serializers.Serializer[Any]):
     invoice_id = serializers.UUIDField()
     invoice_number = serializers.CharField()
     reason = serializers.CharField(allow_null=True)
-    amount = MoneyField(allow_null=True, help_text="The contested part. Null: the whole invoice.")
+    amount = MoneyField(allow_null=True, help_text="The disputed amount. Null: the whole invoice.")
     text = serializers.CharField(allow_null=True)
     owner = serializers.EmailField(allow_null=True)
     answer_by = serializers.DateField(allow_null=True)

@@ -1,4 +1,4 @@
-"""/api/zapier/invoices/:id/promises, /disputes and /notes: what was agreed, contested and noted about an invoice."""
+"""/api/zapier/invoices/:id/promises, /disputes and /notes: the activity on an invoice."""
 
 import uuid
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ class DisputeViewSet(ApiViewSet):
         operation_id="open_dispute",
         summary="Dispute an invoice or a part of it",
         description=(
-            "The contested part is not chased, the rest is. Without `amount`, nothing is sent about the invoice."
+            "The disputed amount is not chased; the rest is. If `amount` is absent, nothing is sent about the invoice."
             ' PATCH of the invoice with `"status": "new"` or `"overdue"` withdraws the dispute.'
         ),
         request=DisputeIn,

@@ -121,7 +121,7 @@ class DocumentViewSet(ApiViewSet):
     )
     def replace(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         invoice = self._invoice(request, invoice_id)
-        # Of an empty body, DRF calls no parser and checks no media type.
+        # DRF calls no parser and checks no media type if the body is empty.
         content = request.data if isinstance(request.data, bytes) else b""
         is_new = documents.of(invoice) is None
         kind = _KINDS.get(request.content_type.partition(";")[0].strip().lower())

@@ -232,7 +232,7 @@ DISPUTE_COLUMNS = (
 
 
 def of_dispute_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a row of `DISPUTE_COLUMNS`."""
+    """Return the JSON of a row of `DISPUTE_COLUMNS`."""
     named = {"invoice__invoice_number": "invoice_number", "reason__name_en": "reason", "owner__email": "owner"}
     data = {named.get(name, name): value for name, value in row.items()}
     for name in ("text", "outcome", "answer"):
@@ -241,6 +241,7 @@ def of_dispute_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_dispute(dispute: Dispute) -> dict[str, Any]:
+    """Return the JSON of a dispute."""
     row = {name: getattr(dispute, name) for name in DISPUTE_COLUMNS if "__" not in name}
     row["invoice__invoice_number"] = dispute.invoice.invoice_number
     row["reason__name_en"] = dispute.reason.name_en if dispute.reason else None

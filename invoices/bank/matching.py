@@ -23,7 +23,7 @@ from invoices.models.bank import TO_DO, BankLine, Certainty, LineState
 # Lines that are matched again when a file arrives, newest first.
 MOST_LINES = 5_000
 _MOST_EQUAL = 3
-# Payers for whom a line has proposals.
+# The most payers for whom a line has proposals.
 _MOST_PAYERS = 3
 _BATCH = 1_000
 

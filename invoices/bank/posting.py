@@ -55,16 +55,19 @@ def record(
 
 
 def link(account: Account, line_id: uuid.UUID, receipt_ids: Sequence[uuid.UUID], actor: Actor) -> None:
-    """Note that payments which were recorded by hand are this line. No money is recorded."""
+    """Link a line to the payments that were recorded by hand for it. No money is recorded.
+
+    Raise `Refused` if they no longer add up to the line or belong to another one.
+    """
     line = _line(account, line_id)
     with transaction.atomic():
-        # A void of one of them looks for the line, before or after.
+        # A concurrent void of one of them is either committed and seen here, or waits and then finds the line.
         receipts = [_receipt(account, each, locks=True) for each in sorted(set(receipt_ids))]
         is_valid = {(each.currency, each.status) for each in receipts} == {(line.currency, ReceiptStatus.STANDING)}
         if not is_valid or sum(each.amount for each in receipts) != line.amount:
             message = ngettext(
                 "The payment no longer has the amount %(amount)s.",
-                "The payments no longer have the sum %(amount)s.",
+                "The payments no longer add up to %(amount)s.",
                 len(receipts),
             )
             raise Refused("receipt", "changed", message % {"amount": money.display(line.amount, line.currency)})

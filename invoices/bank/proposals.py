@@ -29,7 +29,7 @@ class Action(StrEnum):
 @dataclass(kw_only=True)
 class Proposal:
     """`allocations` are pairs of an invoice and an amount; the rest is credit of `debtor`. `reasons` are codes with
-    their parameters. `receipts` are all payments that are linked, if their sum is the line; `receipt` is the first.
+    their parameters. `receipts` are the linked payments if several add up to the line; `receipt` is the first of them.
     `is_exact` if one number and the amount match one open invoice without any doubt."""
 
     action: str = Action.RECEIVE
@@ -96,9 +96,9 @@ _REASONS = {
     "bank_id": _lazy("a payment has this bank reference"),
     "reference": _lazy("a payment has this reference and amount"),
     "amount_and_day": _lazy("a payment of this amount was recorded by hand on %(day)s"),
-    "sum_of_reference": _lazy("%(count)s payments with this reference have this sum"),
-    "sum_and_day": _lazy("%(count)s payments that were recorded by hand around that day have this sum"),
-    "one_of_several_sums": _lazy("other payments have this sum, too"),
+    "sum_of_reference": _lazy("%(count)s payments with this reference add up to this amount"),
+    "sum_and_day": _lazy("%(count)s payments that were recorded by hand around that day add up to this amount"),
+    "one_of_several_sums": _lazy("other payments add up to this amount, too"),
     "returned": _lazy("the bank marks it as returned"),
     "returned_reference": _lazy("it has the reference of this payment"),
     "returned_account": _lazy("the payment came from this account"),

@@ -100,7 +100,7 @@ def _linked(parts: Sequence[_Part], reason: str, certainty: Certainty) -> Propos
 
 
 def subset(amounts: Sequence[Decimal], target: Decimal) -> tuple[list[int], bool]:
-    """Return the places of the first amounts that add up to the target, and whether no others do."""
+    """Return the places of the first amounts that add up to the target, and True if no others do."""
     sums: dict[Decimal, tuple[tuple[int, ...], bool]] = {Decimal(0): ((), True)}
     for place, amount in enumerate(amounts[:_MOST_SUMMED]):
         for total, (chosen, is_only) in list(sums.items()):

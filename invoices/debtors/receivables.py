@@ -1,8 +1,8 @@
 """Definitions of overdue, outstanding and net amounts, for every page, message, statement and figure.
 
-An open invoice belongs to exactly one part, so that the parts add up to the outstanding amount. Only an invoice
-of which a part is contested belongs to two: that part is disputed, and the rest overdue or not due. Amounts and credit
-are kept apart by currency.
+An open invoice belongs to exactly one part, so that the parts add up to the outstanding amount. Only a partly
+disputed invoice belongs to two: the disputed amount to one, and the rest to overdue or not due. Amounts and credit are
+kept apart by currency.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ class Part(StrEnum):
 def part_of(invoice: Invoice, today: dt.date) -> Part:
     """Return the part of an open invoice. A dispute or a hold takes precedence over the due date.
 
-    If a part of the balance is contested, it is the part of the rest.
+    For a partly disputed invoice, return the part of the undisputed rest.
     """
     if invoice.is_wholly_disputed:
         return Part.DISPUTED
@@ -100,7 +100,7 @@ def balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
 
 
 def undisputed_balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
-    """Return the sum of the invoices' balances by currency, without contested parts."""
+    """Return the sum of the invoices' balances by currency, without disputed amounts."""
     sums: dict[str, Decimal] = {}
     for invoice in invoices:
         sums[invoice.currency] = sums.get(invoice.currency, _ZERO) + invoice.undisputed_balance
@@ -112,12 +112,12 @@ def undisputed_balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
 BALANCE = Greatest(F("amount") - F("amount_paid") - F("amount_credited"), _ZERO)
 
 
-# A comparison with a contested part that is not set is never true: the whole invoice is contested.
+# A comparison with NULL is never true, and without a disputed amount the whole invoice is disputed.
 PARTLY_DISPUTED = Q(status=Status.DISPUTED, contested_amount__lt=F("amount") - F("amount_paid") - F("amount_credited"))
 WHOLLY_DISPUTED = Q(status=Status.DISPUTED) & (
     Q(contested_amount=None) | Q(contested_amount__gte=F("amount") - F("amount_paid") - F("amount_credited"))
 )
-# The contested part of the balance, and the part that may be chased.
+# The disputed amount of the balance, and the rest, which may be chased.
 CONTESTED = Case(
     When(status=Status.DISPUTED, then=Least(Coalesce(F("contested_amount"), BALANCE), BALANCE)),
     default=Value(_ZERO),
@@ -134,7 +134,7 @@ def amount_in(part: Part) -> Any:
 def in_part(part: Part, is_past: Q) -> Q:
     """Return a condition for the open invoices of a part. `is_past` selects those with a due date before today.
 
-    An invoice of which a part is contested is in two: see `amount_in`.
+    A partly disputed invoice is in two parts: see `amount_in`.
     """
     if part == Part.DISPUTED:
         return Q(status=Status.DISPUTED)

@@ -1,4 +1,4 @@
-"""Search for debtors by the beginnings of words, which the index `debtor_by_words` answers.
+"""Search for debtors by the beginnings of words, with the index `debtor_by_words`.
 
 The account is one of the words, so that debtors of other accounts with the same words are not read.
 """
@@ -15,14 +15,17 @@ from invoices.models.searching import FOLDED, IGNORED, SEPARATORS, WORDS
 
 _FOLD = str.maketrans(*FOLDED, IGNORED)
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]+")
-# Fewer digits are not searched at the end of phone numbers.
+# The fewest digits that are searched at the end of phone numbers.
 _LEAST_DIGITS = 4
 _MOST_IDS = 1_000
 
 
 def matching(account_id: uuid.UUID | None, text: str) -> Q:
-    """Return the condition for debtors with a word that begins like it for each word of the text, and for those whose
-    phone number ends with the text, or that have it as an email or external id. Without an account: in all accounts."""
+    """Return a condition for the debtors that the text finds, in all accounts if `account_id` is None.
+
+    Each word of the text begins a word of the debtor, or the phone number ends with the text, or the text is an email
+    or external id of the debtor.
+    """
     ids = DebtorExternalId.objects.filter(external_id=canonical(text))
     addresses = DebtorIdentity.objects.filter(email=normalise_email(text))
     if account_id:
@@ -42,7 +45,7 @@ _FLAG = BooleanField()
 
 
 def _query(text: str) -> str:
-    """Return the text as a query of PostgreSQL. Words have no signs that would have to be quoted."""
+    """Return the text as a tsquery. Words contain no characters that need quotes."""
     text = text.lower().translate(_FOLD)
     words = [word for word in re.split(SEPARATORS, text) if word]
     query = " & ".join(f"({' | '.join(map(_beginning, _spellings(word)))})" for word in words)

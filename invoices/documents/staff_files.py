@@ -45,7 +45,8 @@ def add(
     """Add a file to an invoice or a debtor. Raise `Refused` if its type is not accepted or it is too large."""
     kind = _kind(content)
     if _count(account, invoice_id, debtor_id) >= MOST_FILES:
-        raise Refused("file", "too_many", _("There are %(most)d files already.") % {"most": MOST_FILES})
+        message = _("An invoice or a debtor may have at most %(most)d files.")
+        raise Refused("file", "too_many", message % {"most": MOST_FILES})
     stored_as = storage.save(storage.new_name(account.pk, kind), content)
     with account_scope(account):
         about = subjects.find(account, invoice_id, debtor_id)
@@ -74,7 +75,7 @@ def remove(account: Account, file_id: uuid.UUID, actor: Actor) -> None:
         if file is None:
             raise NotFound
         if file.removed_at:
-            raise Refused("file", "removed", _("The file has been removed already."))
+            raise Refused("file", "removed", _("The file has already been removed."))
         file.removed_at, file.removed_by = timezone.now(), actor.name
         file.save(update_fields=["removed_at", "removed_by"])
         if file.invoice:
@@ -136,7 +137,7 @@ def _kind(data: bytes) -> FileKind:
     except UnicodeDecodeError:
         text = "\0"
     if _CONTROLS.search(text):
-        message = _("The file must be a PDF, a PNG or JPEG picture, a text or an electronic invoice.")
+        message = _("The file must be a PDF, a PNG or JPEG image, a plain text or an electronic invoice.")
         raise Refused("file", "not_accepted", message)
     return FileKind.TEXT
 

@@ -68,7 +68,7 @@ STATISTICS = "CREATE STATISTICS invoice_status_and_due_date (mcv) ON status, due
 
 
 class Migration(migrations.Migration):
-    """Create the tables of a new database. One of version 0.2 takes the migrations that this one replaces."""
+    """Create the tables of a new database. A database of 0.2 runs the migrations that this one replaces."""
 
     replaces = [
         ('invoices', '0001_squashed_0023_plainer_labels'),

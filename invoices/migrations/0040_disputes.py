@@ -19,7 +19,7 @@ REASONS = (
     ("Not ordered by us", "لم نطلب ذلك"),
     ("Other", "سبب آخر"),
 )
-# Disputes from before there were rows of them are about the whole invoice, also those of invoices that are paid now.
+# Earlier disputes had no rows. They are about the whole invoice, even if it has been paid since.
 DISPUTES = """
 INSERT INTO invoices_dispute (id, account_id, invoice_id, text, status, outcome, answer, opened_by, opened_at, created_at)
 SELECT gen_random_uuid(), account_id, id, '', 'open', '', '', '', disputed_at, now()
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoice',
             name='contested_amount',
-            field=models.DecimalField(decimal_places=3, editable=False, help_text='The contested part of a dispute. Empty: the dispute is about the whole invoice.', max_digits=18, null=True),
+            field=models.DecimalField(decimal_places=3, editable=False, help_text='The disputed amount. Empty: the whole invoice is disputed.', max_digits=18, null=True),
         ),
         migrations.CreateModel(
             name='DisputeReason',
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
             name='Dispute',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('amount', models.DecimalField(blank=True, decimal_places=3, help_text='Empty: the whole invoice.', max_digits=18, null=True, verbose_name='contested part')),
+                ('amount', models.DecimalField(blank=True, decimal_places=3, help_text='Empty: the whole invoice.', max_digits=18, null=True, verbose_name='disputed amount')),
                 ('text', models.TextField(blank=True)),
                 ('answer_by', models.DateField(blank=True, null=True, verbose_name='answer by')),
                 ('status', models.CharField(choices=[('open', 'Open'), ('resolved', 'Resolved')], default='open', max_length=10)),

@@ -68,9 +68,9 @@ class DisputeOutcome(models.TextChoices):
 
 
 class Dispute(models.Model):
-    """A dispute. `amount` is the contested part, or None if the whole invoice is contested.
+    """A dispute. `amount` is the disputed amount, or None if the whole invoice is disputed.
 
-    The invoice says which part is not chased (`Invoice.contested_amount`). `opened_at` and `resolved_at` are in the
+    The invoice has the amount that is not chased (`Invoice.contested_amount`). `opened_at` and `resolved_at` are in the
     account's time.
     """
 
@@ -79,7 +79,7 @@ class Dispute(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="disputes")
     reason = models.ForeignKey(DisputeReason, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     amount = models.DecimalField(
-        _lazy("contested part"),
+        _lazy("disputed amount"),
         max_digits=18,
         decimal_places=3,
         null=True,

@@ -91,7 +91,7 @@ class Invoice(models.Model):
         decimal_places=3,
         null=True,
         editable=False,
-        help_text=_lazy("The contested part of a dispute. Empty: the dispute is about the whole invoice."),
+        help_text=_lazy("The disputed amount. Empty: the whole invoice is disputed."),
     )
     written_off_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
@@ -237,7 +237,10 @@ class Invoice(models.Model):
 
     @property
     def contested(self) -> Decimal:
-        """Return the part of the balance that is contested and not chased. Payments cover the rest first."""
+        """Return the disputed amount, which is not chased, in the invoice's currency. Payments cover the rest first.
+
+        It is 0 if the invoice is not disputed, and the balance if the whole invoice is.
+        """
         if self.status != Status.DISPUTED:
             return Decimal(0)
         return self.balance if self.contested_amount is None else min(self.contested_amount, self.balance)
@@ -249,12 +252,12 @@ class Invoice(models.Model):
 
     @property
     def is_partly_disputed(self) -> bool:
-        """True if a part of the balance is contested and the rest is chased."""
+        """Return True if only a part of the balance is disputed, so that the rest is chased."""
         return self.status == Status.DISPUTED and self.undisputed_balance > 0
 
     @property
     def is_wholly_disputed(self) -> bool:
-        """True if the whole balance is contested, so that nothing is chased."""
+        """Return True if the whole balance is disputed, so that nothing is chased."""
         return self.status == Status.DISPUTED and self.undisputed_balance <= 0
 
     @property

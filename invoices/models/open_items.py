@@ -20,7 +20,7 @@ class OpenItemsList(models.Model):
 
     `as_of` is the latest moment at which the list can have been made, in the account's time. If only its day is known,
     that is the end of the day or the moment of the upload; what was registered, opened again or cancelled here since
-    the beginning of that day is not taken for closed or missing (see `invoices.reconciliation.comparing`).
+    the beginning of that day is not reported as closed or missing (see `invoices.reconciliation.comparing`).
     """
 
     class Source(models.TextChoices):

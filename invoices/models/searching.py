@@ -1,13 +1,13 @@
-"""Words by which debtors are searched, as an index has them."""
+"""Words by which debtors are searched, as the index contains them."""
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import Func, TextField
 from django.db.models.functions import Cast
 
-# Letters and digits that are written in several ways, and what they count as; marks that do not count.
+# Letters and digits with several spellings, their common spellings, and marks that are ignored.
 FOLDED = ("أإآٱىة٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "ااااي" + "ه" + "0123456789" * 2)
 IGNORED = "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670"
-# What separates words. The ranges are those of ASCII, so that the rules of a locale do not matter.
+# Separators of words. The ranges are those of ASCII, so that the rules of a locale do not matter.
 SEPARATORS = "[ -/:-@\\[-`{-~\u060c\u061b]+"
 
 # The words of name, company and email, the account, and "#" with the phone number backwards. The named arguments have

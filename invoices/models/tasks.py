@@ -14,7 +14,7 @@ from invoices.models.invoices import Invoice
 
 
 class Task(models.Model):
-    """A task with a due day, about an invoice or a debtor. Debtors never see it."""
+    """A task with a due date, about an invoice or a debtor. Debtors never see it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -110,11 +110,12 @@ def record_on(report: PaymentReport, invoice_number: str, actor: Actor) -> Recei
 
 
 def reverse(report: PaymentReport, actor: Actor, *, reason: str = "", key: uuid.UUID | None = None) -> None:
-    """Reverse the whole payment that an open report says was taken back. Raise `Refused`."""
+    """Reverse the payment of an open report, if the report takes the whole payment back. Raise `Refused` otherwise."""
     with transaction.atomic():
         report = _lock(report)
         if report.receipt_id is None or not is_reversible(report):
-            raise Refused("amount", "not_the_payment", _("The report is not about a whole payment that is recorded."))
+            message = _("The report is not about the whole amount of a recorded payment.")
+            raise Refused("amount", "not_the_payment", message)
         ledger.reverse_payment(report.account, None, report.receipt_id, actor, reason=reason, key=key)
         report.status, report.handled_by, report.handled_because = ReportStatus.RECORDED, actor.name, reason[:1000]
         report.save(update_fields=["status", "handled_by", "handled_because"])

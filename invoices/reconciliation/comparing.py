@@ -1,11 +1,11 @@
 """Comparing an account's invoices with the list of open items in its books.
 
-A list speaks for the moment at which it was made. Often only its day is known: then it may have been made at any moment
+A list is as of the moment at which it was made. Often only its day is known: then it may have been made at any moment
 between `earliest`, the beginning of that day in the account's time zone, and `as_of`, its end or now. All moments are
 in the account's time, also those of a test account with its own clock.
 
-An invoice is not taken for closed in the books if it was registered, or opened again by a reversal or an undo, after
-`earliest`: the list may be older. Nor is a number missing here if its invoice was cancelled after that.
+An invoice that was registered, or reopened by a reversal or an undo, after `earliest` is not reported as closed in the
+books, because the list may be older. A number is not reported as missing here if its invoice was cancelled after that.
 """
 
 import datetime as dt

@@ -58,7 +58,7 @@ def _balance(invoice: Invoice) -> Decimal:
 
 
 def _owed(invoice: Invoice) -> Decimal:
-    """The balance without what the debtor contests, which no message asks for."""
+    """The balance without the disputed amount, which no message asks for."""
     balance = _balance(invoice)
     if invoice.status != "disputed":
         return balance

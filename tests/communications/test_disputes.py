@@ -1,4 +1,4 @@
-"""Disputes: a contested part is not chased, the rest is, and the message says so."""
+"""Disputes: the disputed amount is not chased, the rest is, and the message says so."""
 
 import datetime as dt
 import importlib
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def contested(account: Account, part: int | None = 400, **given: Any) -> Invoice:
-    """An invoice of 1,000 of which a part is contested after its reminder was scheduled."""
+    """An invoice of 1,000 that is disputed, wholly or in part, after its reminder was scheduled."""
     invoice = owing(account, amount=1000, currency="AED", **given)
     until(account, "2026-04-06 12:00")
     assert planned(invoice).waits_for == ""
@@ -34,7 +34,7 @@ def contested(account: Account, part: int | None = 400, **given: Any) -> Invoice
 @pytest.mark.parametrize(
     ("language", "sentence"), [("en", "is disputed and not part of this amount"), ("ar", "محل اعتراض")]
 )
-def test_the_contested_part_is_not_asked_for_and_the_message_says_so(language: str, sentence: str) -> None:
+def test_the_disputed_amount_is_not_asked_for_and_the_message_says_so(language: str, sentence: str) -> None:
     account = account_at(MONDAY)
     invoice = contested(account, language=language)
     agree(account)
@@ -48,7 +48,7 @@ def test_the_contested_part_is_not_asked_for_and_the_message_says_so(language: s
     history.check(account)
 
 
-def test_a_dispute_without_a_part_stops_everything() -> None:
+def test_a_dispute_of_the_whole_invoice_stops_everything() -> None:
     account = account_at(MONDAY)
     invoice = contested(account, None)
     assert planned(invoice).waits_for == "dispute"
@@ -56,7 +56,7 @@ def test_a_dispute_without_a_part_stops_everything() -> None:
     assert not Communication.objects.filter(status="sent").exists()
 
 
-def test_a_part_of_the_whole_balance_is_no_part() -> None:
+def test_an_amount_equal_to_the_balance_disputes_the_whole_invoice() -> None:
     account = account_at(MONDAY)
     invoice = contested(account, 1000)
     assert Dispute.objects.get().amount is None
@@ -72,7 +72,7 @@ def test_payments_cover_the_rest_first_and_then_everything_stops() -> None:
     assert next_in_forecast(account)["INV-1"][1] == "dispute"
 
 
-def test_a_part_that_grows_to_the_balance_stops_the_planned_message_in_its_transaction() -> None:
+def test_a_disputed_amount_raised_to_the_balance_stops_the_scheduled_message_at_once() -> None:
     account = account_at(MONDAY)
     invoice = contested(account)
     dispute = Dispute.objects.get()
@@ -136,7 +136,7 @@ def test_a_rejection_needs_an_answer_and_a_dispute_ends_once() -> None:
 
 
 @pytest.mark.parametrize("part", [0, -1, 1001, "0.001"])
-def test_an_impossible_part_is_refused(part: object) -> None:
+def test_an_invalid_disputed_amount_is_refused(part: object) -> None:
     account = account_at(MONDAY)
     invoice = owing(account, amount=1000, currency="AED")
     with pytest.raises(Refused):
@@ -169,7 +169,7 @@ def test_closing_the_invoice_closes_its_dispute() -> None:
     assert Dispute.objects.get().outcome == "closed"
 
 
-def test_disputes_from_before_become_disputes_without_a_part() -> None:
+def test_earlier_disputes_become_disputes_of_the_whole_invoice() -> None:
     migration = importlib.import_module("invoices.migrations.0040_disputes")
     account = account_at(MONDAY)
     invoice, paid, other = (owing(account, number) for number in ("INV-1", "INV-2", "INV-3"))

@@ -247,7 +247,7 @@ def test_each_selected_line_is_checked_and_the_refused_ones_are_named_with_the_r
     assert [line.state for line in lines] == ["posted", "proposed", "ignored", "proposed"]
 
 
-def test_a_reversal_is_confirmed_on_its_own_page_only(own: World) -> None:
+def test_a_reversal_is_confirmed_only_on_the_page_of_its_line(own: World) -> None:
     client, agent = own.logged_in(Role.AGENT), own.people[Role.AGENT]
     line = make.bank_line(own.account, agent, "SEL-1001", 100)
     receipt = recorded_by_hand(own, 77)[0]
@@ -255,6 +255,6 @@ def test_a_reversal_is_confirmed_on_its_own_page_only(own: World) -> None:
     BankLine.objects.filter(pk=line.pk).update(
         amount=-77, state="proposed", certainty="certain", proposals=[asdict(proposal)]
     )
-    assert "on its own page" in select(client, [line], apply="1")
+    assert "on the page of its line" in select(client, [line], apply="1")
     receipt.refresh_from_db()
     assert receipt.status == "standing"

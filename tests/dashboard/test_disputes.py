@@ -89,7 +89,7 @@ def test_files_are_saved_by_the_browser_and_never_shown(own: World, foreign: Wor
 
 
 @pytest.mark.parametrize("data", [b"<html><script>", b"MZ", b"\x89PNG\r\n\x1a\n<script>", b"", b"%PDF-1.7 not whole"])
-def test_other_contents_are_refused(own: World, data: bytes) -> None:
+def test_other_kinds_of_files_are_refused(own: World, data: bytes) -> None:
     dispute = contested(own)
     answer = own.logged_in(Role.AGENT).post(
         action(dispute, "add_file"), {"file": SimpleUploadedFile("bill.pdf", data, "application/pdf")}

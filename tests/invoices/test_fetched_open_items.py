@@ -70,7 +70,7 @@ def kinds() -> list[tuple[str, str]]:
 
 
 def registered_the_day_before() -> None:
-    """A fetched file speaks for its day: what was registered on that day is not closed by it."""
+    """A fetched file is as of its day: it does not report invoices of that day as closed."""
     before = timezone.now() - dt.timedelta(days=1)
     Invoice.objects.update(created_at=before, entered_at=before)
 

@@ -103,7 +103,7 @@ def test_a_list_of_a_day_closes_only_what_was_registered_before_that_day_in_the_
     }
 
 
-def test_what_was_opened_again_after_the_list_is_not_closed_there(account: Account) -> None:
+def test_an_invoice_reopened_after_the_list_is_not_closed_there(account: Account) -> None:
     returned, open_before = (make.invoice(account, amount=1000, currency="AED") for _ in range(2))
     payment = ledger.record_payment(account, returned.pk, make.STAFF, amount=Decimal(1000))
     made = account.now()
@@ -117,7 +117,7 @@ def test_what_was_opened_again_after_the_list_is_not_closed_there(account: Accou
     assert len(later) == 2
 
 
-def test_what_was_cancelled_after_the_list_is_not_missing_here(account: Account, invoice: Invoice) -> None:
+def test_an_invoice_cancelled_after_the_list_is_not_missing_here(account: Account, invoice: Invoice) -> None:
     made = account.now()
     lifecycle.change(account, invoice.pk, make.STAFF, status="cancelled")
     assert comparing.compare(account, [item(invoice)], as_of=made) == []

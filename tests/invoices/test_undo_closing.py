@@ -28,7 +28,7 @@ def undo(invoice: Invoice) -> Invoice:
 
 
 @CLOSED
-def test_the_invoice_is_open_again_and_its_message_is_planned_again(status: str) -> None:
+def test_the_invoice_is_reopened_and_its_message_is_rescheduled(status: str) -> None:
     account = account_at(MONDAY)
     invoice = owing(account)
     until(account, "2026-04-06 12:00")
@@ -76,7 +76,7 @@ def test_a_dispute_with_its_part_and_a_case_are_open_again(status: str) -> None:
     agree(account)
 
 
-def test_what_a_cancellation_released_covers_the_invoice_again() -> None:
+def test_money_that_a_cancellation_released_covers_the_invoice_again() -> None:
     account = account_at(MONDAY)
     invoice = owing(account, amount=1000, amount_paid=Decimal(300))
     lifecycle.record_payment(now_of(invoice), invoice.pk, make.API, amount=Decimal(200))
@@ -87,7 +87,7 @@ def test_what_a_cancellation_released_covers_the_invoice_again() -> None:
     assert lifecycle.count_underived(account) == ledger.count_unbalanced(account) == 0
 
 
-def test_it_is_refused_after_ten_minutes_of_a_taken_number_of_an_open_invoice_and_to_a_program() -> None:
+def test_undo_is_refused_after_ten_minutes_for_a_taken_number_for_an_open_invoice_and_to_a_program() -> None:
     account = account_at(MONDAY)
     invoice = owing(account)
     with pytest.raises(Refused):

@@ -1,4 +1,4 @@
-"""Mail to people about what happens in their account."""
+"""Notifications by email to the people of an account."""
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +63,7 @@ def test_a_mention_is_mailed_once_with_the_note_and_a_link(account: Account, ann
     assert f"http://testserver/admin/invoices/debtor/{invoice.debtor_id}/change/" in message.body
 
 
-def test_nobody_is_told_of_what_they_did_themselves(account: Account, anna: User, invoice: Invoice) -> None:
+def test_nobody_is_notified_of_their_own_actions(account: Account, anna: User, invoice: Invoice) -> None:
     notes.add(account, invoice.pk, make.STAFF.__class__(anna.email, make.STAFF.channel), "@anna remember")
     assert _mailed() == []
 
@@ -89,7 +89,7 @@ def test_an_owner_who_switched_a_kind_off_gets_none(account: Account, anna: User
     assert _mailed() == []
 
 
-def test_each_dispute_of_an_invoice_is_told(account: Account, anna: User, invoice: Invoice) -> None:
+def test_each_dispute_of_an_invoice_is_notified(account: Account, anna: User, invoice: Invoice) -> None:
     lifecycle.change(account, invoice.pk, make.API, status="disputed")
     lifecycle.change(account, invoice.pk, make.API, notes="Twice the same.")
     assert _mailed() == [("anna@firm.example", "Invoice INV-7 is disputed")]
@@ -104,14 +104,14 @@ def test_several_notifications_of_a_person_are_one_mail(account: Account, anna: 
     assert "Buyer has replied." in mail.outbox[0].body
 
 
-def test_a_broken_promise_is_told_once_without_its_case(account: Account, anna: User, invoice: Invoice) -> None:
+def test_a_broken_promise_is_notified_once_without_its_case(account: Account, anna: User, invoice: Invoice) -> None:
     promise = lifecycle.promise(account, invoice.pk, make.STAFF, account.today())
     signals.promise_broken.send(Promise, promise=promise)
     signals.promise_broken.send(Promise, promise=promise)
     assert _mailed() == [("anna@firm.example", "Broken promise: invoice INV-7")]
 
 
-def test_a_finished_import_is_told_to_the_person_who_uploaded_it(account: Account, anna: User) -> None:
+def test_the_uploader_is_notified_of_a_finished_import(account: Account, anna: User) -> None:
     file = make.import_of(account, anna, "open.csv")
     file.phase = "done"
     file.save()

@@ -20,14 +20,14 @@ from invoices.errors import Refused
 
 # The largest number of rows that one request changes.
 MOST = 200
-# Rows that are named for each reason of a refusal.
+# The most rows that a message names for each reason.
 _ROWS_NAMED = 20
 
 
 def bulk(button: Any, form: type[PageForm] | None = None) -> Any:
     """Return an entry of a list's `actions`, from a button that `row_action` made.
 
-    The rows are of one account. A form that depends on more than their account is about all of them: `selected`.
+    The rows belong to one account. A form that needs more than the account reads the rows from `selected`.
     """
     row_action: RowAction = button.row_action
     if form:

@@ -82,7 +82,7 @@ class OwnRowsAdmin(ModelAdmin):
         return rows_of(person(request), super().get_queryset(request), self.owner)
 
     def with_figures(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Annotate what the columns of the list and of the export need besides the fields."""
+        """Return `rows` with the annotations that the columns of the list and the export need."""
         return rows
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -272,7 +272,7 @@ class OwnRowsAdmin(ModelAdmin):
         )
 
     def about(self, row: Any) -> str:
-        """Return what an action page says about its row, in its heading and title. Empty: nothing."""
+        """Return the description of a row in the heading and title of its action pages, or an empty string."""
         return ""
 
     def after(self, row: Any) -> str:

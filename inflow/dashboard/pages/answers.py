@@ -102,12 +102,12 @@ class AnswerAdmin(AboutInvoice):
         icon="task_alt",
         form=OptionalReasonForm,
         fits=_is_pending(AnswerKind.DISPUTE),
-        intro=_lazy("The invoice stays disputed until the dispute is closed on its page."),
+        intro=_lazy("The invoice stays disputed until the dispute is resolved on its page."),
         is_primary=True,
     )
     def confirm_dispute(self, answer: Answer, actor: Actor, form: OptionalReasonForm) -> str:
         answers.confirm_dispute(answer, actor, reason=form.cleaned_data["reason"])
-        text = _("Handled. Invoice %(invoice)s stays disputed until the dispute is closed.")
+        text = _("Handled. Invoice %(invoice)s stays disputed until the dispute is resolved.")
         return text % {"invoice": answer.invoice}
 
     @row_action(

@@ -99,7 +99,7 @@ SENTENCES: dict[str, Promise | str] = {
     "task.assigned": _("%(actor)s assigned the task “%(target)s”"),
     "task.created": _("%(actor)s added the task “%(target)s”"),
     "task.done": _("%(actor)s marked the task “%(target)s” as done"),
-    "task.postponed": _("%(actor)s moved the due day of the task “%(target)s”"),
+    "task.postponed": _("%(actor)s moved the due date of the task “%(target)s”"),
     "task.reopened": _("%(actor)s reopened the task “%(target)s”"),
     "user.changed": _("%(actor)s changed the person %(target)s"),
     "user.created": _("%(actor)s added the person %(target)s"),

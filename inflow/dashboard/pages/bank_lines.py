@@ -63,7 +63,7 @@ class ConfirmForm(ProposalsForm):
 
 
 class ConfirmSelectedForm(PageForm):
-    """Shows what the first proposal of each selected line will do. `shown` has the marks of all of them."""
+    """A form with the first proposal of each selected line. `shown` has their marks by line."""
 
     shown = forms.JSONField(required=False, widget=forms.HiddenInput)
 
@@ -80,7 +80,7 @@ class ConfirmSelectedForm(PageForm):
         if isinstance(marks, dict) and marks.get(str(line.pk), "") not in ("", mark(line)):
             raise ValidationError(_changed())
         if stored(line)[0].action == Action.REVERSE:
-            raise ValidationError(_("A reversal is confirmed on its own page."))
+            raise ValidationError(_("A reversal can only be confirmed on the page of its line."))
 
 
 class ChooseForm(ProposalsForm):

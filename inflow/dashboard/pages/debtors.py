@@ -139,7 +139,7 @@ class DebtorAdmin(NoteActions, TaskActions, FileActions, OwnRowsAdmin):
     list_fullwidth = True
     search_fields = ("name", "company", "email", "phone")
     search_help_text = _lazy(
-        "Beginnings of words of the name, company or email, the end of the phone, or the external id"
+        "Beginning of any word of the name, company or email, end of the phone number, or external id"
     )
     export_columns = (
         *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
@@ -353,8 +353,8 @@ class DebtorAdmin(NoteActions, TaskActions, FileActions, OwnRowsAdmin):
         if not (text := listing.bounded(canonical_words(search_term))):
             return queryset, False
         found = Debtor.objects.filter(searching.matching(person(request).account_id, text)).order_by()
-        # With a limit, PostgreSQL finds them by their words first. It would else read debtors in the order of the list
-        # and split the names of each into words, until it has a page.
+        # With a limit, PostgreSQL finds them by their words first. Otherwise it reads debtors in the order of the list
+        # and splits the names of each into words, until it has a page.
         return queryset.filter(pk__in=found.values("pk")[:_NO_LIMIT]), False
 
     name_shown = text_column(_lazy("Name"), "name", "company")

@@ -17,15 +17,15 @@ from invoices.models import Dispute, Invoice
 class _DisputeFields(PageForm):
     dispute_reason = forms.ChoiceField(label=_lazy("Reason"), required=False)
     amount = AmountField(
-        label=_lazy("Contested part"),
+        label=_lazy("Disputed amount"),
         required=False,
-        help_text=_lazy("The rest is still chased. Empty: the whole invoice is contested, and nothing is sent."),
+        help_text=_lazy("The rest is still chased. Empty: the whole invoice is disputed, and nothing is sent."),
     )
     owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_lazy("Nobody"))
     answer_by = DayField(label=_lazy("Answer by"), required=False)
 
     def prepare_for(self, invoice: Invoice, dispute: Dispute | None) -> None:
-        """Set the choices, and the values of a dispute that is there."""
+        """Set the choices, and the values of `dispute` if there is one."""
         offered = {reason.pk: reason for reason in disputes.offered_reasons(invoice.account)}
         if dispute and dispute.reason:
             offered.setdefault(dispute.reason.pk, dispute.reason)
@@ -55,7 +55,7 @@ class OpenDisputeForm(_DisputeFields, ReasonForm):
 
     def prepare(self) -> None:
         super().prepare()
-        self.fields["reason"].label = _lazy("What the debtor says")
+        self.fields["reason"].label = _lazy("Debtor's objection")
         self.prepare_for(self.row, None)
 
 

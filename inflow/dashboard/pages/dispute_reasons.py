@@ -42,7 +42,7 @@ class DisputeReasonAdmin(OwnRowsAdmin):
         names = form.cleaned_data["name_en"], form.cleaned_data["name_ar"]
         rows = DisputeReason.objects.for_account(form.account)
         if rows.filter(name_en=names[0]).exists():
-            raise Refused("name_en", "duplicate", _("There is a reason with this name."))
+            raise Refused("name_en", "duplicate", _("There is already a reason with that name."))
         row = DisputeReason.objects.create(
             account=form.account, name_en=names[0], name_ar=names[1], position=rows.count() + 1
         )

@@ -67,12 +67,12 @@ def _today(user: User) -> Any:
     return user.account.today() if user.account else timezone.localdate()
 
 
-# Ages of open disputes in days: first and last.
+# Ages of open disputes: first and last day.
 AGES: dict[str, tuple[int, int | None]] = {"0-7": (0, 7), "8-30": (8, 30), "over-30": (31, None)}
 
 
 def report(user: User) -> list[dict[str, Any]]:
-    """Return the contested amounts of the open disputes by reason and currency, in all and by age."""
+    """Return a row of disputed amounts for each reason and currency of open disputes: in total and by age, as texts."""
     prefix = "invoice__"
     balance = F(f"{prefix}amount") - F(f"{prefix}amount_paid") - F(f"{prefix}amount_credited")
     contested = Least(Coalesce(F("amount"), balance), balance)
@@ -145,7 +145,7 @@ class DisputeAdmin(AboutInvoice):
     )
     def reject(self, dispute: Dispute, actor: Actor, form: AnswerForm) -> str:
         disputes.reject(dispute.account, dispute.pk, actor, answer=form.cleaned_data["answer"])
-        return _("The dispute of invoice %(invoice)s is rejected.") % {"invoice": dispute.invoice}
+        return _("The dispute about invoice %(invoice)s is rejected.") % {"invoice": dispute.invoice}
 
     @row_action(
         _lazy("Issue credit note"),
@@ -157,7 +157,7 @@ class DisputeAdmin(AboutInvoice):
     )
     def credit_note(self, dispute: Dispute, actor: Actor, form: CreditNoteForm) -> str:
         disputes.resolve_by_credit_note(dispute.account, dispute.pk, actor, **form.cleaned_data)
-        return _("The dispute of invoice %(invoice)s is resolved by a credit note.") % {"invoice": dispute.invoice}
+        return _("The dispute about invoice %(invoice)s is resolved by a credit note.") % {"invoice": dispute.invoice}
 
     @row_action(
         _lazy("Correct the amount"),
@@ -172,15 +172,15 @@ class DisputeAdmin(AboutInvoice):
         return _("The amount of invoice %(invoice)s is corrected.") % {"invoice": dispute.invoice}
 
     @row_action(
-        _lazy("Withdrawn by the debtor"),
+        _lazy("Record withdrawal"),
         icon="undo",
         form=OptionalAnswerForm,
         fits=_is_open,
-        intro=_lazy("The whole balance is chased again."),
+        intro=_lazy("The debtor has withdrawn the dispute. The whole balance is chased again."),
     )
     def withdraw(self, dispute: Dispute, actor: Actor, form: OptionalAnswerForm) -> str:
         disputes.withdraw(dispute.account, dispute.pk, actor, answer=form.cleaned_data["answer"])
-        return _("The dispute of invoice %(invoice)s is withdrawn.") % {"invoice": dispute.invoice}
+        return _("The dispute about invoice %(invoice)s is withdrawn.") % {"invoice": dispute.invoice}
 
     @row_action(_lazy("Change"), icon="edit", form=ReviseForm, fits=_is_open)
     def revise(self, dispute: Dispute, actor: Actor, form: ReviseForm) -> str:
@@ -197,7 +197,7 @@ class DisputeAdmin(AboutInvoice):
             file = form.cleaned_data["file"]
             with errors_shown_on(form):
                 dispute_files.add(dispute.account, dispute.pk, actor(request), file.read(MAX_BYTES + 1), file.name)
-                messages.success(request, _("The file has been added."))
+                messages.success(request, _("The file was added."))
                 return HttpResponseRedirect(back)
         context = {"title": _("Add file"), "form": form, "back": back, "button": _("Upload"), "intro": ""}
         context["subtitle"] = self.about(dispute)
@@ -217,10 +217,12 @@ class DisputeAdmin(AboutInvoice):
             raise Http404
         return response
 
-    @display(description=_lazy("Contested part"), ordering="amount")
+    @display(description=_lazy("Disputed amount"), ordering="amount")
     def contested_shown(self, dispute: Dispute) -> str:
         if dispute.amount is None:
-            return amount(dispute.invoice.balance, dispute.invoice.currency) if _is_open(dispute) else _("All of it")
+            if not _is_open(dispute):
+                return _("Whole invoice")
+            return amount(dispute.invoice.balance, dispute.invoice.currency)
         return amount(dispute.amount, dispute.invoice.currency)
 
     @display(description=_lazy("Status"))

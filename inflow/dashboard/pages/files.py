@@ -1,4 +1,4 @@
-"""Files of invoices and debtors: the list, and those on the pages of invoices and debtors."""
+"""Files about invoices and debtors: the list, and the panel on the pages of invoices and debtors."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class FileForm(PageForm):
     file = forms.FileField(
         label=_lazy("File"),
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".pdf,.png,.jpg,.jpeg,.txt,.xml"}),
-        help_text=_lazy("A PDF, a PNG or JPEG picture, a text or an electronic invoice. At most 10 MB."),
+        help_text=_lazy("PDF, PNG, JPEG, plain text or electronic invoice, at most 10 MB."),
     )
 
 

@@ -60,7 +60,7 @@ def _is_open_or_written_off(invoice: Invoice) -> bool:
 
 
 def _with_undo(invoice: Invoice, text: str) -> str:
-    """Return a message about a closed invoice with a link that undoes it, and until when."""
+    """Return a message about a closed invoice, with a link to undo the closing and the time until which it works."""
     until = reopening.undo_until(Invoice.objects.select_related("account").get(pk=invoice.pk))
     if until is None:
         return text
@@ -152,8 +152,8 @@ class InvoiceActions:
         form=OpenDisputeForm,
         fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
         intro=_lazy(
-            "The debtor contests this invoice or a part of it. The contested part is not chased until the dispute is"
-            " closed."
+            "The debtor disputes this invoice or a part of it. The disputed amount is not chased until the dispute is"
+            " resolved."
         ),
         undo="resume",
     )
@@ -163,7 +163,8 @@ class InvoiceActions:
         if opened.amount is not None:
             parts = {"invoice": invoice, "amount": money.display(opened.amount, invoice.currency)}
             return _("%(amount)s of invoice %(invoice)s is disputed. The rest is still chased.") % parts
-        return _("Invoice %(invoice)s is disputed. Nothing is sent until the dispute is closed.") % {"invoice": invoice}
+        text = _("Invoice %(invoice)s is disputed. Nothing is sent until the dispute is resolved.")
+        return text % {"invoice": invoice}
 
     @row_action(
         _lazy("Resume"),
@@ -293,8 +294,8 @@ class InvoiceActions:
         icon="undo",
         fits=lambda invoice: reopening.undo_until(invoice) is not None,
         intro=_lazy(
-            "The invoice is open again, with its payments, hold, promise, dispute and cases from before. Reminders are"
-            " scheduled again."
+            "Reopens the invoice with its previous payments, hold, promise, dispute and cases. Reminders are scheduled"
+            " again."
         ),
     )
     def undo_closing(self, invoice: Invoice, actor: Actor, form: PageForm) -> str:

@@ -41,7 +41,7 @@ from invoices.debtors import aliases, searching
 from invoices.models import Debtor, Invoice, PaymentStatus, Status
 from invoices.models.imports import Kind
 
-# Debtors that a search names to the database one by one, with which it can use an index.
+# The most debtors that a search passes to the database as keys, so that it can use an index.
 _MOST_NAMED = 1_000
 
 
@@ -49,7 +49,7 @@ class CurrencyFilter(ValuesFilter):
     title, parameter_name, path = _lazy("currency"), "currency", "currency"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Ask for one currency after another, each by the index, instead of reading all invoices."""
+        """Return the currencies of the invoices, each found by the index instead of reading all invoices."""
         rows = model_admin.get_queryset(request).order_by("currency").values_list("currency", flat=True)
         codes, code = list[str](), rows.first()
         while code:
@@ -86,7 +86,7 @@ class InvoiceAdmin(InvoiceActions, DocumentActions, NoteActions, TaskActions, Fi
         *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "external_id"),
         *("purchase_order", "payment_url", ("tags", _tags), "created_at", "id"),
     )
-    search_help_text = _lazy("Beginning of the number, or words, email or phone of the debtor")
+    search_help_text = _lazy("Beginning of the number, or the debtor's name, company, email or phone number")
     ordering = ("-created_at", "-id")
     fields = ()
     inlines = (UnsentInline, PaymentInline, AllocationInline)

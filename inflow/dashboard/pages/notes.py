@@ -30,7 +30,7 @@ def _help(row: Invoice | Debtor) -> str:
     for name, member in notes.handles(notes.people(row.account_id)).items():
         names[member.pk] = min(names.get(member.pk, name), name, key=len)
     some = " ".join(f"@{name}" for name in list(names.values())[:_NAMES_SHOWN])
-    return _("Debtors never see notes. Mention colleagues to mail them the note: %(names)s") % {"names": some}
+    return _("Debtors never see notes. Mention colleagues to send them the note by email: %(names)s") % {"names": some}
 
 
 def _add(model_admin: Any, row: Invoice | Debtor, actor: Actor, form: NoteForm) -> str:

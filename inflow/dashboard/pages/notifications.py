@@ -1,4 +1,4 @@
-"""Settings > Notifications: a person's own choices about mail."""
+"""Settings > Notifications: a person's choice of emails."""
 
 import zoneinfo
 from typing import Any
@@ -39,7 +39,7 @@ class NotificationsForm(PageForm):
     broken_promise = _which(_lazy("Broken promises"))
     mention = _switch(_lazy("Notes that mention me"))
     imports = _switch(_lazy("My imports when they finish"))
-    digest = _switch(_lazy("Daily digest: what is new and what is due today"))
+    digest = _switch(_lazy("Daily digest of new items and items due today"))
     digest_hour = forms.TypedChoiceField(
         label=_lazy("Hour of the digest"), coerce=int, choices=[(hour, f"{hour:02}:00") for hour in range(24)]
     )
@@ -48,7 +48,7 @@ class NotificationsForm(PageForm):
 
     def prepare(self) -> None:
         names = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
-        self.set_choices("time_zone", [("", _("The account's")), *((name, name) for name in names)])
+        self.set_choices("time_zone", [("", _("The account's time zone")), *((name, name) for name in names)])
 
 
 def show(request: HttpRequest) -> HttpResponse:

@@ -50,7 +50,7 @@ class ListForm(OwnAccountForm):
     as_of = DayField(
         label=_lazy("Date of the list"),
         help_text=_lazy(
-            "In the account's time zone. Invoices that were registered on this day are not taken for closed, because"
+            "In the account's time zone. Invoices that were registered on this day are not reported as closed, because"
             " the list may be older."
         ),
     )
@@ -58,7 +58,7 @@ class ListForm(OwnAccountForm):
         label=_lazy("Time of the list"),
         required=False,
         widget=ClockInput(),
-        help_text=_lazy("If you know it, invoices that were registered earlier on that day are compared as well."),
+        help_text=_lazy("Optional. Invoices that were registered earlier on that day are then compared, too."),
     )
     is_complete = forms.BooleanField(
         label=_lazy("The list contains all open invoices"),
@@ -115,8 +115,7 @@ class OpenItemsListAdmin(OwnRowsAdmin):
     """Lists of open items, compared when they arrive."""
 
     empty_text = _lazy(
-        "No list has been compared yet. Upload the open items of your accounting system, and see which "
-        "invoices differ from it."
+        "No list has been compared yet. Upload the open items of your accounting system to see which invoices differ."
     )
     adds = Role.AGENT
     list_display = ("made", "source", "file_name", "complete_shown", "items", "differences_shown", "created")

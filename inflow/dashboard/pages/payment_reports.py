@@ -42,7 +42,7 @@ class RecordForm(PageForm):
 
 
 class ReverseForm(UndoForm):
-    """Shows the payment that the provider took back, and the invoices that become outstanding again."""
+    """A form that shows the payment that the provider took back, and the invoices that become outstanding again."""
 
     @property
     def payment(self) -> Payment:

@@ -112,11 +112,11 @@ class ReplyAdmin(OwnRowsAdmin):
         icon="gavel",
         form=DisputeForm,
         fits=_has_debtor,
-        intro=_lazy("Nothing is sent until the dispute is closed."),
+        intro=_lazy("Nothing is sent until the dispute is resolved."),
     )
     def dispute(self, reply: Reply, actor: Actor, form: DisputeForm) -> str:
         replies.confirm_dispute(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["reason"])
-        return _("Dispute recorded. Nothing is sent about these invoices until it is closed.")
+        return _("Dispute recorded. Nothing is sent about these invoices until it is resolved.")
 
     @row_action(_lazy("Dismiss"), icon="done", fits=_is_proposed, intro=_lazy("No action is needed. Messages resume."))
     def dismiss(self, reply: Reply, actor: Actor, form: PageForm) -> str:

@@ -79,7 +79,7 @@ def _promise(promise: Promise, invoice: Invoice, may: bool) -> Standing:
 
 def _dispute(invoice: Invoice, since: dict[str, str], resume: str) -> Standing:
     text, more, url, undo_url = (
-        _("Disputed since %(day)s. Nothing is sent until the dispute is closed."),
+        _("Disputed since %(day)s. Nothing is sent until the dispute is resolved."),
         "",
         "",
         resume,
@@ -94,7 +94,7 @@ def _dispute(invoice: Invoice, since: dict[str, str], resume: str) -> Standing:
         if dispute.answer_by:
             texts.append(_("Answer by %(day)s.") % {"day": date_format(dispute.answer_by)})
         more = " · ".join(texts)
-    return Standing("gavel", text % since, more, url, undo=_("Close the dispute"), undo_url=undo_url)
+    return Standing("gavel", text % since, more, url, undo=_("Resolve dispute"), undo_url=undo_url)
 
 
 def _case(case: Escalation) -> Standing:

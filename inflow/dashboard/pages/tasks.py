@@ -1,4 +1,4 @@
-"""Tasks: the list, a page for each, and the open ones on the pages of invoices and debtors."""
+"""Tasks: the list, a page for each, and the panel on the pages of invoices and debtors."""
 
 from typing import Any, ClassVar
 
@@ -33,7 +33,7 @@ class _OwnerField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class TaskForm(PageForm):
-    """A new task about an invoice or a debtor. Its owner is at first the debtor's."""
+    """A form for a new task about an invoice or a debtor. The initial owner is the debtor's."""
 
     text = TextField(label=_lazy("Task"), rows=2, max_length=500)
     due_on = DayField(label=_lazy("Due"))
@@ -97,7 +97,7 @@ def shown(row: Invoice | Debtor, user: User) -> dict[str, Any]:
 
 
 def due(user: User, shown: int) -> tuple[int, list[dict[str, Any]]]:
-    """Return the number of the person's tasks that are due and of nobody's, and the first of them."""
+    """Return the number of due tasks that the person or nobody owns, and the first `shown` as rows of a panel."""
     today = user.account.today() if user.account else None
     mine = Q(owner=user) | Q(owner=None)
     found = rows_of(user, Task.objects.filter(mine, done_at=None)).order_by("due_on", "pk")
@@ -136,7 +136,7 @@ class StateFilter(OptionsFilter):
 
 @admin.register(Task)
 class TaskAdmin(OwnRowsAdmin):
-    """Tasks. Open ones come first, the first due at the top. Every change goes through `invoices.staff_tasks`."""
+    """Tasks: open ones first, by due date. Every change goes through `invoices.staff_tasks`."""
 
     list_display = ("text_shown", "about", "due_shown", "owner", "done_at")
     list_filter = (StateFilter, WhoseFilter)

@@ -13,7 +13,7 @@ _RIGHT_TO_LEFT = "\u200f"
 @register.simple_tag(takes_context=True)
 def page_title(context: Context) -> str:
     """Return the row, the page and the site. Each part keeps its own direction, and an Arabic title runs from the
-    right, also if it begins with a number or a Latin name."""
+    right, even if it begins with a number or a Latin name."""
     parts = [str(context[name]) for name in ("subtitle", "title", "site_title") if context.get(name)]
     if not get_language_bidi():
         return " | ".join(parts)
