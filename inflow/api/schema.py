@@ -71,7 +71,8 @@ class ApiSchema(AutoSchema):
         if operation is None:
             return None
         scope = view.scopes[view.action]
-        operation["description"] = f"Scope: `{scope}`." if scope else "Any key."
+        needed = f"Scope: `{scope}`." if scope else "Any key."
+        operation["description"] = "\n\n".join(filter(None, (operation.get("description"), needed)))
         operation["tags"] = [self.path.split("/")[3]]
         parameters = operation.setdefault("parameters", [])
         action = getattr(view, view.action)
@@ -96,6 +97,10 @@ class ApiSchema(AutoSchema):
             responses[str(status)] = self._problem(status)
         operation["responses"] = dict(sorted(responses.items()))
         return operation
+
+    def get_description(self) -> str:
+        """Return nothing, instead of docstrings. `extend_schema` describes the operations that need it."""
+        return ""
 
     def _problems(self, operation: Schema, action: Any) -> set[int]:
         statuses = {401, 403, 429, 503}

@@ -1,6 +1,7 @@
 """Search for debtors by the beginnings of words, with the index `debtor_by_words`.
 
-The account is one of the words, so that debtors of other accounts with the same words are not read.
+The account is one of the words, so that debtors of other accounts with the same words are not read. It begins with a
+sign that no other word has.
 """
 
 import re
@@ -34,7 +35,7 @@ def matching(account_id: uuid.UUID | None, text: str) -> Q:
     known = {row for rows in (ids, addresses) for row in rows.values_list("debtor_id", flat=True)[:_MOST_IDS]}
     found = Q(pk__in=known)
     if query := _query(text):
-        query = f"'{account_id}' & ({query})" if account_id else query
+        query = f"'@{account_id}' & ({query})" if account_id else query
         found |= Q(
             Func(WORDS, Value(query), template="%(expressions)s::tsquery", arg_joiner=" @@ ", output_field=_FLAG)
         )

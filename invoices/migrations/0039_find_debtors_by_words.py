@@ -1,6 +1,5 @@
 import django.contrib.postgres.indexes
 import django.contrib.postgres.search
-import django.db.models.functions.comparison
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 
@@ -24,7 +23,7 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name='debtor',
-            index=django.contrib.postgres.indexes.GinIndex(models.Func(models.Func(models.Func('name', 'company', 'email', arg_joiner=" || ' ' || ", template='%(expressions)s'), template="array_remove(regexp_split_to_array(translate(lower(%(expressions)s), 'أإآٱىة٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹ـًٌٍَُِّْٰ', 'اااايه01234567890123456789'), '[ -/:-@\\[-`{-~،؛]+'), '')"), django.db.models.functions.comparison.Cast('account', models.TextField()), models.Func('phone', template="('#' || reverse(%(expressions)s))"), arg_joiner=' || ', output_field=django.contrib.postgres.search.SearchVectorField(), template='array_to_tsvector(%(expressions)s)'), name='debtor_by_words'),
+            index=django.contrib.postgres.indexes.GinIndex(models.Func(models.Func(models.Func('name', 'company', 'email', arg_joiner=" || ' ' || ", template='%(expressions)s'), template="array_remove(regexp_split_to_array(translate(lower(%(expressions)s), 'أإآٱىة٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹ـًٌٍَُِّْٰ', 'اااايه01234567890123456789'), '[ -/:-@\\[-`{-~،؛]+'), '')"), models.Func('account', template="('@' || %(expressions)s::text)"), models.Func('phone', template="('#' || reverse(%(expressions)s))"), arg_joiner=' || ', output_field=django.contrib.postgres.search.SearchVectorField(), template='array_to_tsvector(%(expressions)s)'), name='debtor_by_words'),
         ),
         AddIndexConcurrently(
             model_name='invoice',

@@ -47,6 +47,12 @@ def test_nothing_else_is_found_whatever_the_text(text: str, account: Account) ->
     assert not Debtor.objects.filter(searching.matching(account.pk, text)).exists()
 
 
+def test_the_account_is_not_found_as_a_word(account: Account) -> None:
+    debtor(account, name="Ahmed", company="Gulf", phone="+971501234567")
+    for length in (1, 2, 8, 36):
+        assert not Debtor.objects.filter(searching.matching(account.pk, str(account.pk)[:length])).exists()
+
+
 @pytest.mark.parametrize("text", ["راشد", "الراشد", "أحمد", "احمد", "اَحمَد", "شركة", "شركه"])
 def test_arabic_words_are_found_with_or_without_article_and_marks(text: str, account: Account) -> None:
     found = debtor(account, name="أحمد الراشد", company="شركة الخليج")
