@@ -42,12 +42,18 @@ def test_every_route_is_described_and_every_description_has_its_route() -> None:
     assert OPERATIONS.keys() == {re.sub("<([a-z_]+)>", r"{\1}", str(route)) for route in ROUTES}
 
 
+def test_a_description_of_an_operation_stands_above_its_scope() -> None:
+    described = OPERATIONS["POST invoices/{invoice_id}/disputes"]["description"]
+    assert described.startswith("The disputed amount is not chased; the rest is.")
+    assert described.endswith("\n\nScope: `invoices:write`.")
+
+
 def test_each_operation_says_its_key_its_scope_and_the_errors_that_any_may_answer() -> None:
     assert API["components"]["securitySchemes"] == {"key": {"type": "apiKey", "in": "header", "name": "X-InFlow-Key"}}
     for route in ROUTES:
         operation = OPERATIONS[re.sub("<([a-z_]+)>", r"{\1}", str(route))]
         assert operation["security"] == [{"key": []}]
-        assert operation["description"] == (f"Scope: `{route.scope}`." if route.scope else "Any key.")
+        assert operation["description"].split("\n\n")[-1] == (f"Scope: `{route.scope}`." if route.scope else "Any key.")
         assert operation["responses"].keys() >= {"401", "403", "429", "503"}
         for status, response in operation["responses"].items():
             if status >= "400":
