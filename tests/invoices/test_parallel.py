@@ -3,6 +3,7 @@
 import uuid
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db.models import Model
@@ -224,7 +225,7 @@ def test_a_transfer_and_its_taking_back_at_once_leave_the_books_balanced() -> No
 def test_a_form_that_is_submitted_several_times_adds_one_note_task_and_file() -> None:
     account = make.account()
     invoice, key, anna = make.invoice(account), uuid.uuid4(), make.user(account, email="anna@firm.example")
-    task = {"text": "Call", "due_on": account.today(), "key": key, "invoice_id": invoice.pk}
+    task: dict[str, Any] = {"text": "Call", "due_on": account.today(), "key": key, "invoice_id": invoice.pk}
     calls = (
         lambda: notes.add(account, invoice.pk, make.STAFF, "@anna look", key=key),
         lambda: staff_tasks.create(account, make.STAFF, **task),

@@ -23,7 +23,7 @@ class NameField(forms.CharField):
     """A name as debtors see it, without invisible characters."""
 
     def to_python(self, value: Any) -> str:
-        return canonical(super().to_python(value))
+        return canonical(super().to_python(value) or "")
 
 
 class NewReasonForm(OwnAccountForm):
