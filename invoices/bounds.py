@@ -1,4 +1,4 @@
-"""Bounds of the days on which holds and promises end."""
+"""Bounds of the days on which holds and promises end, and by which disputes are answered."""
 
 import datetime as dt
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.languages import choice_label
-from invoices import credit_notes, dispute_records, lifecycle, signals, timeline
+from invoices import bounds, credit_notes, dispute_records, lifecycle, signals, timeline
 from invoices.dispute_records import Details
 from invoices.models import Dispute, DisputeOutcome, DisputeReason, Invoice, Status
 from invoices.models.disputes import DEFAULT_REASONS
@@ -47,6 +47,8 @@ def open_dispute(
             message = _("An invoice that is %(status)s can't become %(target)s.")
             names = {"status": choice_label(Status, invoice.status), "target": choice_label(Status, Status.DISPUTED)}
             raise Refused("status", "illegal_transition", message % names)
+        if answer_by:
+            bounds.check_end(account, actor, "answer_by", answer_by)
         draft.dispute_details = Details(
             reason=_reason(account, reason_id) if reason_id else None,
             text=text,
@@ -73,6 +75,8 @@ def revise(
     """Change the reason, amount, owner or answer day of an open dispute. Messages are rescheduled."""
     with _changing(account, dispute_id, actor) as (draft, dispute):
         part = check_part(draft.invoice, amount)
+        if answer_by and answer_by != dispute.answer_by:
+            bounds.check_end(account, actor, "answer_by", answer_by)
         if part != dispute.amount:
             draft.invoice.contested_amount = part
             params: dict[str, Any] = {"amount": (part, draft.invoice.currency)} if part else {}

@@ -4,13 +4,14 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.sql import account_scope
-from invoices import signals, timeline
+from invoices import signals, subjects, timeline
 from invoices.debtors import aliases
 from invoices.errors import NotFound
 from invoices.models import Debtor, Invoice, Note
@@ -19,22 +20,26 @@ MAX_TEXT = 10_000
 _MENTION = re.compile(r"(?<![\w.@+-])@([\w.+-]+(?:@[\w.-]+)?)")
 
 
-def add(account: Account, invoice_id: uuid.UUID, actor: Actor, text: str) -> Note:
-    """Add a note to the invoice, whatever its status, and to its timeline. The invoice's version does not change."""
+def add(account: Account, invoice_id: uuid.UUID, actor: Actor, text: str, *, key: uuid.UUID | None = None) -> Note:
+    """Add a note to the invoice, whatever its status, and to its timeline. The invoice's version does not change.
+
+    `key` is that of a form, which adds one note however often it is submitted.
+    """
     with account_scope(account):
         invoice = Invoice.objects.for_account(account).filter(pk=invoice_id).first()
         if invoice is None:
             raise NotFound
         invoice.account = account
-        note: Note = Note.objects.create(
-            account=account, invoice=invoice, text=text, author=actor.name, at=account.now()
-        )
-        timeline.note(invoice, "note", actor, reason=text)
-        _announce(note, actor)
+        note, is_new = _create(account, actor, text, key, invoice=invoice)
+        if is_new:
+            timeline.note(invoice, "note", actor, reason=text)
+            _announce(note, actor)
     return note
 
 
-def add_to_debtor(account: Account, debtor_id: uuid.UUID, actor: Actor, text: str) -> Note:
+def add_to_debtor(
+    account: Account, debtor_id: uuid.UUID, actor: Actor, text: str, *, key: uuid.UUID | None = None
+) -> Note:
     """Add a note to the debtor, or to the one that replaces it."""
     with account_scope(account):
         debtor = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
@@ -42,8 +47,9 @@ def add_to_debtor(account: Account, debtor_id: uuid.UUID, actor: Actor, text: st
             raise NotFound
         debtor.account = account
         debtor = aliases.hold(debtor)
-        note: Note = Note.objects.create(account=account, debtor=debtor, text=text, author=actor.name, at=account.now())
-        _announce(note, actor)
+        note, is_new = _create(account, actor, text, key, debtor=debtor)
+        if is_new:
+            _announce(note, actor)
     return note
 
 
@@ -83,6 +89,11 @@ def mentioned(text: str, members: Iterable[User]) -> list[User]:
     known = handles(members)
     names = (name.lower().rstrip(".-+_") for name in _MENTION.findall(text))
     return list({known[name].pk: known[name] for name in names if name in known}.values())
+
+
+def _create(account: Account, actor: Actor, text: str, key: uuid.UUID | None, **about: Any) -> tuple[Note, bool]:
+    values = {"author": actor.name, "at": account.now()}
+    return subjects.create_once(Note, key, values, account=account, text=text, **about)
 
 
 def _announce(note: Note, actor: Actor) -> None:

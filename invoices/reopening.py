@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
@@ -13,6 +14,7 @@ from invoices import dispute_records, promises, receipts, timeline
 from invoices.amending import amended
 from invoices.errors import NotFound, Refused, StaffOnly
 from invoices.models import (
+    OPEN,
     Allocation,
     AllocationKind,
     CreditNote,
@@ -27,12 +29,13 @@ from invoices.receipts import Source
 from invoices.writing import Draft, lock_debtors
 
 UNDO_WITHIN = dt.timedelta(minutes=10)
+_CLOSED = (Status.CANCELLED, Status.WRITTEN_OFF)
 
 
 def undo_until(invoice: Invoice) -> dt.datetime | None:
     """Return the time until which closing the invoice can be undone, in the account's time, or None."""
     closed_at = invoice.cancelled_at or invoice.written_off_at
-    if closed_at is None or invoice.status not in (Status.CANCELLED, Status.WRITTEN_OFF):
+    if closed_at is None or invoice.status not in _CLOSED:
         return None
     until = closed_at + UNDO_WITHIN
     return until if invoice.account.now() <= until else None
@@ -78,8 +81,9 @@ def _undo(draft: Draft) -> None:
 def _restore_facts(draft: Draft, closed_at: dt.datetime) -> None:
     """Restore the hold, with its promise, and the dispute that ended because the invoice was closed."""
     invoice = draft.invoice
-    closing = TimelineEntry.objects.filter(invoice=invoice, kind="status_changed", at__gte=closed_at).order_by("-id")
-    entry = next((each for each in closing if each.after.get("status") in (Status.CANCELLED, Status.WRITTEN_OFF)), None)
+    changes = TimelineEntry.objects.filter(invoice=invoice, kind="status_changed", at__gte=closed_at)
+    # A cancellation of what was written off, or one that was undone, is not the change that ended the hold.
+    entry = changes.filter(before__status__in=OPEN, after__status__in=_CLOSED).order_by("-id").first()
     until = entry.before.get("hold_until") if entry else None
     if until:
         invoice.hold_until = dt.date.fromisoformat(until)
@@ -93,6 +97,10 @@ def _return_money(draft: Draft, closed_at: dt.datetime) -> None:
     """Cover the invoice again by what the cancellation released, as far as it is still credit."""
     invoice = draft.invoice
     lines = Allocation.objects.filter(invoice=invoice, recorded_at__gte=closed_at, amount__lt=0)
+    covering = Allocation.objects.filter(invoice=invoice, amount__gt=0)
+    if last := covering.aggregate(last=Max("created_at"))["last"]:
+        # A test clock may stand still: what an earlier cancellation released has covered the invoice since.
+        lines = lines.filter(created_at__gt=last)
     for line in lines.select_related("receipt", "credit_note").order_by("created_at", "id"):
         if line.kind == AllocationKind.RELEASED:
             source = _locked(line)

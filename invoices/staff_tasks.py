@@ -56,14 +56,19 @@ def create(
     owner: User | None = None,
     invoice_id: uuid.UUID | None = None,
     debtor_id: uuid.UUID | None = None,
+    key: uuid.UUID | None = None,
 ) -> Task:
-    """Create a task about an invoice or a debtor. Raise `Refused` if the date is past or the owner can't have tasks."""
+    """Create a task about an invoice or a debtor. Raise `Refused` if the date is past or the owner can't have tasks.
+
+    `key` is that of a form, which creates one task however often it is submitted.
+    """
     with account_scope(account):
         about = subjects.find(account, invoice_id, debtor_id)
         _check(account, due_on, owner)
-        task: Task = Task.objects.create(
-            account=account, text=text, due_on=due_on, owner=owner, created_by=actor.name, **about
-        )
+        content = {"account": account, "text": text, "due_on": due_on, "owner": owner, **about}
+        task, is_new = subjects.create_once(Task, key, {"created_by": actor.name}, **content)
+        if not is_new:
+            return task
         if task.invoice:
             timeline.note(task.invoice, "task_created", actor, reason=text, day=due_on)
         _record(task, actor, "task.created", due_on=str(due_on), owner=owner.email if owner else "")

@@ -402,8 +402,9 @@ def _write(draft: Draft) -> None:
         draft.batch.flush()
         if before["disputed_at"]:
             resolved = dispute_records.end(invoice, actor, draft.dispute_outcome, draft.dispute_answer)
-        if invoice.disputed_at and not draft.reopened_dispute:
-            opened = dispute_records.start(invoice, actor, draft.dispute_details or dispute_records.Details())
+        if invoice.disputed_at:
+            details = draft.dispute_details or dispute_records.Details()
+            opened = draft.reopened_dispute or dispute_records.start(invoice, actor, details)
     draft.follow()
     if draft.is_undone and invoice.is_open:
         signals.payment_undone.send(Invoice, invoice=invoice)

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
@@ -12,7 +12,7 @@ from communications.portal.account import format_sentence
 from communications.portal.texts import PageText
 from invoices import money
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, Dispute, DisputeFile, DisputeOutcome, DisputeStatus
+from invoices.models import OPEN, Dispute, DisputeFile, DisputeOutcome, DisputeStatus, TimelineEntry
 
 # A resolved dispute is shown for this long.
 SHOWN_FOR = dt.timedelta(days=90)
@@ -30,6 +30,13 @@ class DisputeLine:
     files: list[tuple[str, str]]
 
 
+def of_party(party: DebtorParty) -> QuerySet[Dispute]:
+    """Return the disputes about the party's invoices, without those of a debtor from whom an invoice moved since."""
+    moves = TimelineEntry.objects.filter(invoice=OuterRef("invoice"), kind="moved", at__gte=OuterRef("opened_at"))
+    found: QuerySet[Dispute] = Dispute.objects.filter(~Exists(moves), invoice__in=party.invoices)
+    return found
+
+
 def lines(token: str, party: DebtorParty, text: PageText) -> list[DisputeLine]:
     """Return up to `MOST_SHOWN` disputes of the party's invoices, newest first: open, or resolved within `SHOWN_FOR`.
 
@@ -37,7 +44,7 @@ def lines(token: str, party: DebtorParty, text: PageText) -> list[DisputeLine]:
     """
     since = party.debtor.account.now() - SHOWN_FOR
     shown = Q(status=DisputeStatus.OPEN, invoice__status__in=OPEN) | Q(resolved_at__gte=since)
-    rows = Dispute.objects.filter(shown, invoice__in=party.invoices).exclude(outcome=DisputeOutcome.CLOSED)
+    rows = of_party(party).filter(shown).exclude(outcome=DisputeOutcome.CLOSED)
     files = Prefetch("files", DisputeFile.objects.defer("data"))
     found = rows.select_related("invoice", "reason").prefetch_related(files)
     return [_line(token, dispute, text) for dispute in found[:MOST_SHOWN]]

@@ -134,7 +134,7 @@ def dispute_file(request: HttpRequest, token: str, file_id: UUID) -> HttpRespons
     """Respond with a file of a dispute about one of the party's invoices."""
     opened, _ = _open(request, token)
     _count(request, "page-document", str(opened.debtor.pk), DOCUMENTS_PER_DEBTOR)
-    file = DisputeFile.objects.filter(pk=file_id, dispute__invoice__in=opened.party.invoices).first()
+    file = DisputeFile.objects.filter(pk=file_id, dispute__in=disputes.of_party(opened.party)).first()
     response = dispute_files.response(file) if file else None
     if response is None:
         raise Http404

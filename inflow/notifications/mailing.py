@@ -1,8 +1,8 @@
 """Sending of notifications. All that are due for a person go into one mail; a digest is a mail of its own.
 
 A worker postpones the rows before it sends them, so no other worker sends them meanwhile. If it is killed, they are
-due again after `LEASE`. The mail's Message-ID is derived from its first row, so that mail servers and programs
-recognize a repeated mail.
+due again after `LEASE`. A mail that is sent again has the rows and the Message-ID of the first attempt, so that mail
+servers and programs recognize it.
 """
 
 import datetime as dt
@@ -49,19 +49,23 @@ def _claim() -> list[Notification]:
             return []
         rows = [first]
         if first.kind != Kind.DIGEST:
-            others = due.filter(user=first.user_id).exclude(pk=first.pk).exclude(kind=Kind.DIGEST)
+            others = due.filter(user=first.user_id, mail=first.mail).exclude(pk=first.pk).exclude(kind=Kind.DIGEST)
             rows += others.order_by("created_at", "pk").select_for_update(skip_locked=True)[: MOST_IN_A_MAIL - 1]
-        Notification.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + LEASE)
-    return rows
+        mail = first.mail or first.pk
+        Notification.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + LEASE, mail=mail)
+        for row in rows:
+            row.mail = mail
+    return sorted(rows, key=lambda row: (row.created_at, row.pk))
 
 
 def _send(rows: list[Notification]) -> int:
     user = User.objects.get(pk=rows[0].user_id)
-    message = _message(user, rows)
+    timely = [row for row in rows if not _is_too_late(row)]
+    message = _message(user, timely) if timely else None
     if message:
         message.send()
-    is_sent = {"sent_at": timezone.now()} if message else {}
-    Notification.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=None, **is_sent)
+        Notification.objects.filter(pk__in=[row.pk for row in timely]).update(due_at=None, sent_at=timezone.now())
+    Notification.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=None)
     return 1 if message else 0
 
 
@@ -69,8 +73,6 @@ def _message(user: User, rows: list[Notification]) -> EmailMessage | None:
     """Return the mail, or None if nothing is left to report or the person may not get it any more."""
     account, first = user.account, rows[0]
     if not user.is_active or account is None or account.suspended_at or first.account_id != account.pk:
-        return None
-    if timezone.now() - first.created_at > GIVE_UP_AFTER:
         return None
     chosen = Preferences.objects.filter(pk=user.pk).first() or Preferences()
     chosen.user = user
@@ -84,8 +86,16 @@ def _message(user: User, rows: list[Notification]) -> EmailMessage | None:
         subject = render_to_string(f"notifications/{language}/{name}.subject.txt", context)
         body = render_to_string(f"notifications/{language}/{name}.txt", context)
     domain = urlsplit(settings.BASE_URL).hostname or "localhost"
-    headers = {"Message-ID": f"<notification-{first.pk}@{domain}>", "Auto-Submitted": "auto-generated"}
+    headers = {"Message-ID": f"<notification-{first.mail}@{domain}>", "Auto-Submitted": "auto-generated"}
     return EmailMessage(" ".join(subject.split())[:200], body, to=[user.email], headers=headers)
+
+
+def _is_too_late(row: Notification) -> bool:
+    """Return True if the row is given up, or is a digest that the next one has replaced."""
+    if timezone.now() - row.created_at > GIVE_UP_AFTER:
+        return True
+    newer = Notification.objects.filter(user=row.user_id, kind=Kind.DIGEST, created_at__gt=row.created_at)
+    return row.kind == Kind.DIGEST and newer.exists()
 
 
 def _context(user: User, rows: list[Notification]) -> dict[str, Any] | None:

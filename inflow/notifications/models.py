@@ -87,6 +87,7 @@ class Notification(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(default=timezone.now, null=True, help_text=_lazy("Empty: sent, or dropped."))
     sent_at = models.DateTimeField(null=True)
+    mail = models.UUIDField(null=True, help_text=_lazy("The same for the rows of one mail, since its first attempt."))
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -41,25 +41,31 @@ def add(
     *,
     invoice_id: uuid.UUID | None = None,
     debtor_id: uuid.UUID | None = None,
+    key: uuid.UUID | None = None,
 ) -> StaffFile:
-    """Add a file to an invoice or a debtor. Raise `Refused` if its type is not accepted or it is too large."""
+    """Add a file to an invoice or a debtor. Raise `Refused` if its type is not accepted or it is too large.
+
+    `key` is that of a form, which adds one file however often it is submitted.
+    """
     kind = _kind(content)
     if _count(account, invoice_id, debtor_id) >= MOST_FILES:
         message = _("An invoice or a debtor may have at most %(most)d files.")
         raise Refused("file", "too_many", message % {"most": MOST_FILES})
-    stored_as = storage.save(storage.new_name(account.pk, kind), content)
     with account_scope(account):
         about = subjects.find(account, invoice_id, debtor_id)
-        file: StaffFile = StaffFile.objects.create(
-            account=account,
-            kind=kind,
-            file_name=canonical(name.replace("\0", ""))[:200] or f"file.{kind.value}",
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            stored_as=stored_as,
-            uploaded_by=actor.name,
-            **about,
-        )
+        values = {
+            "kind": kind,
+            "file_name": canonical(name.replace("\0", ""))[:200] or f"file.{kind.value}",
+            "size": len(content),
+            "uploaded_by": actor.name,
+        }
+        digest = hashlib.sha256(content).hexdigest()
+        file, is_new = subjects.create_once(StaffFile, key, values, account=account, sha256=digest, **about)
+        if not is_new:
+            return file
+        file.stored_as = storage.save(storage.new_name(account.pk, kind), content)
+        if file.stored_as:
+            file.save(update_fields=["stored_as"])
         storage.insert(file, content)
         if file.invoice:
             timeline.note(file.invoice, "file_added", actor, file=file.file_name)

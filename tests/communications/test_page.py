@@ -386,3 +386,16 @@ def test_the_files_of_another_debtors_dispute_are_not_found(
     page = Page(visitor, invoice.debtor)
     assert visitor.get(f"{page.path}/dispute/{file.pk}").status_code == 404
     assert "X-1" not in page.html()
+
+
+def test_a_dispute_of_the_debtor_from_whom_the_invoice_moved_is_not_shown(
+    account: Account, visitor: Client, invoice: Invoice
+) -> None:
+    dispute = disputes.open_dispute(account, invoice.pk, DEBTOR, text="Not ours.")
+    file = dispute_files.add(account, dispute.pk, DEBTOR, files.pdf("secret"), "secret of the first.pdf")
+    names = {"debtor_name": "Oryx", "debtor_company": "Oryx LLC", "debtor_email": "oryx@oryx.example"}
+    lifecycle.amend(account, invoice.pk, make.STAFF, names)
+    assert make.again(invoice).debtor_id != invoice.debtor_id
+    page = Page(visitor, make.again(invoice).debtor)
+    assert "secret of the first" not in page.html()
+    assert visitor.get(f"{page.path}/dispute/{file.pk}").status_code == 404

@@ -127,3 +127,27 @@ def test_an_action_page_names_number_debtor_balance_and_status_in_heading_and_ti
         for shown in (own.invoice.invoice_number, own.invoice.debtor_name, "25,000.00", "Disputed"):
             assert shown in title, url
             assert shown in body, url
+
+
+def test_a_reason_is_not_renamed_to_another_ones_name_nor_to_nothing_that_is_seen(own: World) -> None:
+    client = own.logged_in(Role.MANAGER)
+    first, second = DisputeReason.objects.for_account(own.account)[:2]
+    for name, refusal in ((second.name_en.upper(), "There is already a reason with that name."), ("\u200b", "required")):
+        said = {"name_en": name, "name_ar": "سبب", "position": 1, "is_offered": "on"}
+        answer = client.post(page("invoices_disputereason", "change", first.pk), said)
+        assert refusal in answer.content.decode()
+    said = {"name_en": second.name_en.upper(), "name_ar": "سبب"}
+    assert "There is a reason" in client.post(page("invoices_disputereason", "add"), said).content.decode()
+    first.refresh_from_db()
+    assert first.name_ar != "سبب"
+    assert DisputeReason.objects.for_account(own.account).count() == 8
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2020-01-01", "9999-12-31"])
+def test_the_day_of_the_answer_is_neither_past_nor_far_ahead(own: World, day: str) -> None:
+    client = own.logged_in(Role.AGENT)
+    client.post(verb("invoices_invoice_dispute", own), {"reason": "Half is missing.", "answer_by": day})
+    assert not Dispute.objects.filter(invoice=own.invoice).exists()
+    dispute = contested(own)
+    client.post(action(dispute, "revise"), {"amount": "400", "answer_by": day})
+    assert Dispute.objects.get(pk=dispute.pk).answer_by == dispute.answer_by

@@ -1,18 +1,21 @@
 """Notes and tasks about invoices and debtors."""
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 from django.db.utils import DatabaseError
+from django.test import Client
 
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from invoices import notes, signals, staff_tasks
 from invoices.debtors import merging
 from invoices.errors import NotFound, Refused
-from invoices.models import Note, Task, TimelineEntry
+from invoices.models import Note, StaffFile, Task, TimelineEntry
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +133,19 @@ def test_a_task_is_not_assigned_to_a_viewer_or_another_account_nor_due_in_the_pa
             staff_tasks.create(account, make.STAFF, text="x", due_on=today, owner=owner, invoice_id=invoice.pk)
     with pytest.raises(Refused, match="in the past"):
         staff_tasks.create(account, make.STAFF, text="x", due_on=today - dt.timedelta(days=1), invoice_id=invoice.pk)
+
+
+def test_the_forms_of_notes_tasks_and_files_act_once() -> None:
+    account = make.account()
+    invoice, client = make.invoice(account), Client()
+    client.force_login(_person(account, "anna"))
+    of_invoice = f"/admin/invoices/invoice/{invoice.pk}"
+    html = client.get(f"{of_invoice}/change/").content.decode()
+    (key,) = re.findall(r'name="key"[^>]*value="([0-9a-f-]{36})"', html)
+    for _time in range(2):
+        assert client.post(f"{of_invoice}/add_note/", {"text": "Once.", "key": key}).status_code == 302
+        client.post(f"{of_invoice}/add_task/", {"text": "Once.", "due_on": account.today(), "key": key})
+        client.post(f"{of_invoice}/add_file/", {"file": SimpleUploadedFile("a.txt", b"signed"), "key": key})
+    assert (Note.objects.count(), Task.objects.count(), StaffFile.objects.count()) == (1, 1, 1)
+    for page in ("add_task", "add_file"):
+        assert 'name="key"' in client.get(f"{of_invoice}/{page}/").content.decode()

@@ -3,12 +3,16 @@
 import uuid
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.utils import timezone
 
-from invoices import ledger, lifecycle
-from invoices.models import Debtor, Difference, Invoice, Payment, Receipt, Reversal
+from inflow.notifications.models import Notification
+from invoices import ledger, lifecycle, notes, staff_tasks
+from invoices.documents import staff_files
+from invoices.models import Debtor, Difference, Invoice, Note, Payment, Receipt, Reversal
 from invoices.reconciliation import comparing, correcting
 from tests import make
 from tests.parallel import at_once
@@ -216,3 +220,22 @@ def test_a_transfer_and_its_taking_back_at_once_leave_the_books_balanced() -> No
         results
     )
     assert ledger.count_unbalanced(account) == lifecycle.count_underived(account) == 0
+
+
+def test_a_form_that_is_submitted_several_times_adds_one_note_task_and_file() -> None:
+    account = make.account()
+    invoice, key, anna = make.invoice(account), uuid.uuid4(), make.user(account, email="anna@firm.example")
+    task: dict[str, Any] = {"text": "Call", "due_on": account.today(), "key": key, "invoice_id": invoice.pk}
+    calls = (
+        lambda: notes.add(account, invoice.pk, make.STAFF, "@anna look", key=key),
+        lambda: staff_tasks.create(account, make.STAFF, **task),
+        lambda: staff_files.add(account, make.STAFF, b"signed", "a.txt", invoice_id=invoice.pk, key=key),
+    )
+    for call in calls:
+        assert [result.pk for result in at_once(*[call] * 4) if isinstance(result, Model)] == [key] * 4
+    kinds = invoice.timeline.filter(kind__in=("note", "task_created", "file_added")).values_list("kind", flat=True)
+    assert sorted(kinds) == ["file_added", "note", "task_created"]
+    assert Notification.objects.get().user == anna
+    for of, text in ((invoice, "Other"), (make.invoice(account, invoice_number="INV-2"), "@anna look")):
+        notes.add(account, of.pk, make.STAFF, text, key=key)  # the browser's Back, and another's key
+    assert Note.objects.count() == 3

@@ -111,3 +111,34 @@ def test_another_accounts_invoice_is_not_found() -> None:
     close(invoice, "cancelled")
     with pytest.raises(lifecycle.NotFound):
         reopening.undo_closing(make.account(), invoice.pk, make.STAFF)
+
+
+def test_a_payment_from_before_registration_is_posted_once_if_closed_and_undone_twice_at_the_same_time() -> None:
+    account = account_at(MONDAY)
+    invoice = owing(account, amount=1000, amount_paid=Decimal(300))
+    for _time in range(2):
+        close(invoice, "cancelled")
+        undo(invoice)
+    assert (make.again(invoice).amount_paid, make.again(invoice).balance) == (Decimal(300), Decimal(700))
+
+
+def test_a_hold_applies_again_if_the_cancellation_of_what_was_written_off_is_undone_too() -> None:
+    account = account_at(MONDAY)
+    invoice = owing(account)
+    promise = lifecycle.promise(now_of(invoice), invoice.pk, make.STAFF, dt.date(2026, 4, 10))
+    close(invoice, "written_off")
+    close(invoice, "cancelled")
+    assert undo(invoice).status == "written_off"
+    assert undo(invoice).status == "on_hold"
+    assert make.again(invoice).hold_until == promise.hold_until
+    assert Promise.objects.get().status == "open"
+
+
+def test_other_systems_are_told_that_a_dispute_is_open_again() -> None:
+    account = account_at(MONDAY)
+    invoice = owing(account, amount=1000)
+    disputes.open_dispute(now_of(invoice), invoice.pk, make.STAFF, amount=Decimal(400))
+    close(invoice, "written_off")
+    undo(invoice)
+    told = [name for name in make.events_of(account) if name.startswith("dispute")]
+    assert told == ["dispute.opened", "dispute.resolved", "dispute.opened"]

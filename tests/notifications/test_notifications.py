@@ -2,6 +2,7 @@
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from inflow.notifications.models import Notification, Preferences
 from invoices import lifecycle, notes, signals, staff_tasks
 from invoices.models import Debtor, Invoice, Promise
 from tests import make
+from tests.parallel import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +230,16 @@ def test_a_person_chooses_on_their_own_page(client: Client, anna: User) -> None:
     assert (saved.reply, saved.dispute, saved.mention, saved.digest_hour) == ("all", "none", False, 7)
     assert saved.digest_due_at
     assert saved.digest_due_at.astimezone(saved.zone).hour == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_choices_that_are_saved_twice_at_once_for_the_first_time_are_saved() -> None:
+    account, clients = make.account(), [Client() for _time in range(6)]
+    said = dict.fromkeys(("reply", "dispute", "case", "broken_promise"), "all") | {"digest_hour": "8"}
+    for number in range(3):
+        person = _person(account, f"person{number}")
+        for client in clients:
+            client.force_login(person)
+        calls = [partial(client.post, "/admin/notifications/", said) for client in clients]
+        assert [getattr(answer, "status_code", answer) for answer in at_once(*calls)] == [302] * 6
+        assert Preferences.objects.get(user=person).reply == "all"

@@ -24,6 +24,7 @@ from inflow.dashboard.core.markup import link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages.forms import OnceForm
 from invoices.documents import contents, staff_files
 from invoices.documents.bounds import MAX_BYTES
 from invoices.models import Debtor, Invoice, StaffFile
@@ -31,7 +32,7 @@ from invoices.models import Debtor, Invoice, StaffFile
 _SHOWN = 20
 
 
-class FileForm(PageForm):
+class FileForm(OnceForm):
     file = forms.FileField(
         label=_lazy("File"),
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".pdf,.png,.jpg,.jpeg,.txt,.xml"}),
@@ -49,7 +50,8 @@ def _upload(model_admin: Any, request: HttpRequest, row: Invoice | Debtor) -> Ht
         file = form.cleaned_data["file"]
         about: dict[str, Any] = {"invoice_id": row.pk} if isinstance(row, Invoice) else {"debtor_id": row.pk}
         with errors_shown_on(form):
-            staff_files.add(row.account, actor(request), file.read(MAX_BYTES + 1), file.name, **about)
+            key = form.cleaned_data["key"]
+            staff_files.add(row.account, actor(request), file.read(MAX_BYTES + 1), file.name, **about, key=key)
             messages.success(request, _("The file was added."))
             return HttpResponseRedirect(f"{back}#files")
     intro = _("Debtors never see it, and it is not attached to messages.")

@@ -144,7 +144,7 @@ class HoldForm(OptionalReasonForm):
 
 
 class OnceForm(PageForm):
-    """A form that moves money. Its key makes it act once, however often it is submitted."""
+    """A form that moves money or adds something. Its key makes it act once, however often it is submitted."""
 
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 

@@ -9,18 +9,20 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.forms import PageForm, TextField
+from inflow.dashboard.core.forms import TextField
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.forms import OnceForm
 from invoices import notes
 from invoices.models import Debtor, Invoice, Note
 
 SHOWN, _NAMES_SHOWN = 50, 8
 
 
-class NoteForm(PageForm):
+class NoteForm(OnceForm):
     text = TextField(label=_lazy("Note"), rows=3, max_length=notes.MAX_TEXT)
 
     def prepare(self) -> None:
+        super().prepare()
         self.fields["text"].help_text = _help(self.row)
 
 
@@ -35,7 +37,7 @@ def _help(row: Invoice | Debtor) -> str:
 
 def _add(model_admin: Any, row: Invoice | Debtor, actor: Actor, form: NoteForm) -> str:
     add = notes.add if isinstance(row, Invoice) else notes.add_to_debtor
-    note = add(row.account, row.pk, actor, form.cleaned_data["text"])
+    note = add(row.account, row.pk, actor, **form.cleaned_data)
     members = notes.mentioned(note.text, notes.people(note.account_id))
     if not members:
         return _("The note was added.")

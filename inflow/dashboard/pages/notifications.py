@@ -60,10 +60,9 @@ def show(request: HttpRequest) -> HttpResponse:
     form = NotificationsForm(request.POST if request.method == "POST" else None, row=chosen)
 
     def save() -> HttpResponse:
-        for name in _NAMES:
-            setattr(chosen, name, form.cleaned_data[name])
-        chosen.digest_due_at = chosen.next_digest(timezone.now())
-        chosen.save()
+        values = {name: form.cleaned_data[name] for name in _NAMES}
+        due_at = Preferences(user=user, **values).next_digest(timezone.now())
+        Preferences.objects.update_or_create(user=user, defaults={**values, "digest_due_at": due_at})
         messages.success(request, _("Your notifications have been saved."))
         return HttpResponseRedirect(reverse("notifications"))
 

@@ -21,6 +21,7 @@ from inflow.dashboard.core.forms import DayField, PageForm, TextField
 from inflow.dashboard.core.markup import badge, bdi, link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.forms import OnceForm
 from invoices import staff_tasks
 from invoices.models import Debtor, Invoice, Task
 
@@ -32,7 +33,7 @@ class _OwnerField(forms.ModelChoiceField):  # type: ignore[type-arg]
         super().__init__(User.objects.none(), label=_lazy("Owner"), required=False, empty_label=_lazy("Nobody"))
 
 
-class TaskForm(PageForm):
+class TaskForm(OnceForm):
     """A form for a new task about an invoice or a debtor. The initial owner is the debtor's."""
 
     text = TextField(label=_lazy("Task"), rows=2, max_length=500)
@@ -40,6 +41,7 @@ class TaskForm(PageForm):
     owner = _OwnerField()
 
     def prepare(self) -> None:
+        super().prepare()
         debtor = self.row.debtor if isinstance(self.row, Invoice) else self.row
         self.fields["due_on"].initial = self.row.account.today()
         _set_owner(self, debtor.owner_id)
