@@ -98,7 +98,7 @@ class ApiSchema(AutoSchema):
         operation["responses"] = dict(sorted(responses.items()))
         return operation
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular calls it
         """Return nothing, instead of docstrings. `extend_schema` describes the operations that need it."""
         return ""
 
