@@ -34,7 +34,8 @@ from inflow.dashboard.pages.dispute_forms import (
     OptionalAnswerForm,
     ReviseForm,
 )
-from invoices import dispute_files, disputes, money
+from invoices import disputes, money
+from invoices.documents import dispute_files
 from invoices.documents.bounds import MAX_BYTES
 from invoices.models import OPEN, Dispute, DisputeFile, DisputeStatus, Status
 
