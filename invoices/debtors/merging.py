@@ -135,8 +135,6 @@ def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
         check_undo(done)
         invoices = _locked_invoices(Q(debtor=winner, pk__in=done.moved.get("invoices.invoice.debtor", ())))
         merged_rows.move_back(done)
-        # What was planned for them since the merge.
-        signals.invoices_moved.send(Invoice, invoices=invoices, previous=None, debtor=loser)
         for label, rows in done.displaced.items():
             model = apps.get_model(label)
             for values in rows:
