@@ -11,6 +11,7 @@ from inflow.accounts.models import Account
 from inflow.sql import account_scope
 from invoices import dispute_records, promises, receipts, timeline
 from invoices.amending import amended
+from invoices.drafts import Draft
 from invoices.errors import NotFound, Refused, StaffOnly
 from invoices.models import (
     Allocation,
@@ -24,7 +25,7 @@ from invoices.models import (
     TimelineEntry,
 )
 from invoices.receipts import Source
-from invoices.writing import Draft, lock_debtors
+from invoices.writing import lock_debtors
 
 UNDO_WITHIN = dt.timedelta(minutes=10)
 
