@@ -10,9 +10,8 @@ from django.db.models import Q, QuerySet
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.sql import account_scope
-from invoices import signals, timeline
+from invoices import signals, subjects, timeline
 from invoices.debtors import aliases
-from invoices.errors import NotFound
 from invoices.models import Debtor, Invoice, Note
 
 MAX_TEXT = 10_000
@@ -22,10 +21,7 @@ _MENTION = re.compile(r"(?<![\w.@+-])@([\w.+-]+(?:@[\w.-]+)?)")
 def add(account: Account, invoice_id: uuid.UUID, actor: Actor, text: str) -> Note:
     """Add a note to the invoice, whatever its status, and to its timeline. The invoice's version does not change."""
     with account_scope(account):
-        invoice = Invoice.objects.for_account(account).filter(pk=invoice_id).first()
-        if invoice is None:
-            raise NotFound
-        invoice.account = account
+        invoice: Invoice = subjects.find(account, invoice_id, None)["invoice"]
         note: Note = Note.objects.create(
             account=account, invoice=invoice, text=text, author=actor.name, at=account.now()
         )
@@ -37,12 +33,8 @@ def add(account: Account, invoice_id: uuid.UUID, actor: Actor, text: str) -> Not
 def add_to_debtor(account: Account, debtor_id: uuid.UUID, actor: Actor, text: str) -> Note:
     """Add a note to the debtor, or to the one that replaces it."""
     with account_scope(account):
-        debtor = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
-        if debtor is None:
-            raise NotFound
-        debtor.account = account
-        debtor = aliases.hold(debtor)
-        note: Note = Note.objects.create(account=account, debtor=debtor, text=text, author=actor.name, at=account.now())
+        about = subjects.find(account, None, debtor_id)
+        note: Note = Note.objects.create(account=account, text=text, author=actor.name, at=account.now(), **about)
         _announce(note, actor)
     return note
 

@@ -1,4 +1,4 @@
-"""The invoice or debtor that a task or a file is about."""
+"""The invoice or debtor that a note, a task or a file is about."""
 
 import uuid
 from typing import Any
