@@ -207,6 +207,9 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 UPLOAD_MAX_BYTES = 20 * 1024 * 1024  # of all files of a request
+# The rows that a request exports itself, in about a second. A worker exports longer lists, in parts of so many rows.
+EXPORT_AT_ONCE = {"csv": 3_000, "xlsx": 1_000}
+EXPORT_PART_ROWS = 2_000
 FILE_UPLOAD_HANDLERS = [
     "inflow.dashboard.core.uploads.BoundedUploads",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

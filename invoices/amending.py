@@ -22,10 +22,11 @@ from inflow.sql import account_scope
 from invoices import receipts
 from invoices.cases import escalations
 from invoices.debtors import finding, moving, parties
+from invoices.drafts import AMENDABLE, Draft
 from invoices.errors import Changed, NotFound, Refused, Stale, VersionMismatch
 from invoices.models import Debtor, Invoice, Resolution, Status
 from invoices.registering import duplicate
-from invoices.writing import AMENDABLE, Draft, changing, changing_all, check_money, lock_debtors
+from invoices.writing import changing, changing_all, check_money, lock_debtors
 
 # A due date moved by at least so many days starts a new round; a smaller move is a correction.
 NEW_ROUND_DAYS = 7

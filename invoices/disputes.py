@@ -18,9 +18,10 @@ from inflow.accounts.models import Account, User
 from inflow.languages import choice_label
 from invoices import bounds, credit_notes, dispute_records, lifecycle, signals, timeline
 from invoices.dispute_records import Details
+from invoices.drafts import Draft
 from invoices.models import Dispute, DisputeOutcome, DisputeReason, Invoice, Status
 from invoices.models.disputes import DEFAULT_REASONS
-from invoices.writing import Draft, NotFound, Refused, changing, check_money
+from invoices.writing import NotFound, Refused, changing, check_money
 
 MAX_TEXT = 5_000
 

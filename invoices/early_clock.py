@@ -18,6 +18,7 @@ from inflow.accounts.actors import CLOCK, Channel
 from inflow.accounts.models import Account
 from invoices import signals
 from invoices.cases import escalations
+from invoices.drafts import Draft
 from invoices.models import (
     OPEN,
     CaseStatus,
@@ -29,7 +30,7 @@ from invoices.models import (
     Resolution,
     TimelineEntry,
 )
-from invoices.writing import Draft, changing
+from invoices.writing import changing
 
 log = structlog.get_logger(__name__)
 

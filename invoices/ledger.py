@@ -31,6 +31,7 @@ from invoices.credits import (
     unapplied_of,
 )
 from invoices.debtors import debtor_parties
+from invoices.drafts import Draft
 from invoices.errors import NotFound, Refused
 from invoices.models import (
     Allocation,
@@ -47,7 +48,7 @@ from invoices.models import (
     Status,
 )
 from invoices.transfers import record_receipt
-from invoices.writing import Draft, changing, changing_all, check_money
+from invoices.writing import changing, changing_all, check_money
 
 __all__ = [
     "credit_for",

@@ -35,6 +35,7 @@ from invoices.amending import (
 )
 from invoices.derivation import derive
 from invoices.dispute_records import Details
+from invoices.drafts import AMENDABLE, Draft
 from invoices.errors import CancelledNumber, NotFound, Refused, StaffOnly, Stale, VersionMismatch
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
@@ -50,7 +51,7 @@ from invoices.models import (
 )
 from invoices.registering import NewInvoice, check_new, create, create_many
 from invoices.upserting import Outcome, is_unchanged, upsert
-from invoices.writing import AMENDABLE, Draft, changing, check_money
+from invoices.writing import changing, check_money
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,6 @@ from inflow.accounts.models import Account, User
 from inflow.sql import account_scope
 from invoices import signals, subjects, timeline
 from invoices.debtors import aliases
-from invoices.errors import NotFound
 from invoices.models import Debtor, Invoice, Note
 
 MAX_TEXT = 10_000
@@ -26,10 +25,7 @@ def add(account: Account, invoice_id: uuid.UUID, actor: Actor, text: str, *, key
     `key` is that of a form, which adds one note however often it is submitted.
     """
     with account_scope(account):
-        invoice = Invoice.objects.for_account(account).filter(pk=invoice_id).first()
-        if invoice is None:
-            raise NotFound
-        invoice.account = account
+        invoice: Invoice = subjects.find(account, invoice_id, None)["invoice"]
         note, is_new = _create(account, actor, text, key, invoice=invoice)
         if is_new:
             timeline.note(invoice, "note", actor, reason=text)
@@ -42,12 +38,8 @@ def add_to_debtor(
 ) -> Note:
     """Add a note to the debtor, or to the one that replaces it."""
     with account_scope(account):
-        debtor = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
-        if debtor is None:
-            raise NotFound
-        debtor.account = account
-        debtor = aliases.hold(debtor)
-        note, is_new = _create(account, actor, text, key, debtor=debtor)
+        about = subjects.find(account, None, debtor_id)
+        note, is_new = _create(account, actor, text, key, **about)
         if is_new:
             _announce(note, actor)
     return note

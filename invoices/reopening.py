@@ -12,6 +12,7 @@ from inflow.accounts.models import Account
 from inflow.sql import account_scope
 from invoices import dispute_records, promises, receipts, timeline
 from invoices.amending import amended
+from invoices.drafts import Draft
 from invoices.errors import NotFound, Refused, StaffOnly
 from invoices.models import (
     OPEN,
@@ -26,7 +27,7 @@ from invoices.models import (
     TimelineEntry,
 )
 from invoices.receipts import Source
-from invoices.writing import Draft, lock_debtors
+from invoices.writing import lock_debtors
 
 UNDO_WITHIN = dt.timedelta(minutes=10)
 _CLOSED = (Status.CANCELLED, Status.WRITTEN_OFF)

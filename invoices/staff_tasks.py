@@ -78,8 +78,7 @@ def create(
 def finish(account: Account, task_id: uuid.UUID, actor: Actor) -> Task:
     """Finish the task. Raise `Refused` if it is already done."""
     with _changing(account, task_id) as task:
-        if not task.is_open:
-            raise Refused("task", "done", _("The task is already done."))
+        _check_open(task)
         task.done_at, task.done_by = timezone.now(), actor.name
         task.save(update_fields=["done_at", "done_by"])
         if task.invoice:

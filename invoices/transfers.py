@@ -11,9 +11,10 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from invoices import money, receipts
+from invoices.drafts import Draft
 from invoices.errors import Refused
 from invoices.models import Allocation, AllocationKind, Debtor, Invoice, Payment, Receipt, ReceiptStatus, Status
-from invoices.writing import Draft, announce_payment, changing_all, check_money
+from invoices.writing import announce_payment, changing_all, check_money
 
 # Invoices that one receipt may pay when it is recorded.
 MAX_ALLOCATIONS = 500

@@ -13,10 +13,11 @@ from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from invoices import receipts
 from invoices.amending import again_if_changed, amended
+from invoices.drafts import AMENDABLE, Draft
 from invoices.errors import CancelledNumber, Changed, Refused
 from invoices.models import Invoice, Receipt, ReceiptStatus
 from invoices.registering import NewInvoice, create
-from invoices.writing import AMENDABLE, Draft, check_money
+from invoices.writing import check_money
 
 
 class Outcome(StrEnum):

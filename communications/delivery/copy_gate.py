@@ -14,7 +14,8 @@ from django.utils import timezone
 from communications.delivery import gate, listing, safeguards, status_updates
 from communications.delivery.gate import Case
 from communications.models import CONTACTED, Communication, Copy, Kind, State
-from communications.schedule import holding, ladder, one_off
+from communications.schedule import holding, ladder, one_off, ordering
+from communications.schedule.facts import Facts
 from inflow import masking
 from inflow.accounts.models import Account
 from inflow.languages import in_english
@@ -56,12 +57,12 @@ def _lock(copy_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | 
     account = found.account = account or found.account
     theirs = Q(debtor=found, status__in=OPEN) | Q(pk__in=rows.order_by().values("invoice_id"))
     locked = list(Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id"))
-    invoices = {invoice.pk: invoice for invoice in sorted(locked, key=holding.in_order)}
+    invoices = {invoice.pk: invoice for invoice in sorted(locked, key=ordering.in_order)}
     for invoice in invoices.values():
         invoice.account = account
         if invoice.debtor_id == found.pk:
             invoice.debtor = found
-    due = list(rows.select_for_update(of=("self",)).order_by(*holding.SEND_ORDER))
+    due = list(rows.select_for_update(of=("self",)).order_by(*ordering.SEND_ORDER))
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
     return Case(account, found, invoices, due, ladder.rules_of(account), account.now()) if due else None
@@ -96,7 +97,7 @@ def _change(case: Case) -> str:
     return "" if case.facts.place(first.invoice).next_opening(case.now) == case.now else "window"
 
 
-def _facts_without_own_case(case: Case) -> holding.Facts:
+def _facts_without_own_case(case: Case) -> Facts:
     """Return the facts without the level 2 cases that steps of this message have opened.
 
     The step is done when the first copy is accepted. The other recipients get the same message.
@@ -114,7 +115,7 @@ def _facts_without_own_case(case: Case) -> holding.Facts:
     for invoice in invoices:
         if invoice.pk in opened:
             invoice.escalation_level = escalations.MAX_LEVEL - 1
-    return holding.Facts(case.account, case.debtor, case.rules, invoices)
+    return Facts(case.account, case.debtor, case.rules, invoices)
 
 
 def _problem_of(case: Case, copy: Copy) -> str:

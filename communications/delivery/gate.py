@@ -23,7 +23,8 @@ from communications.content import demand, linters, messages
 from communications.delivery import listing, safeguards
 from communications.models import CollectionSettings, Communication, Copy, Kind, Medium, State
 from communications.portal import links
-from communications.schedule import covering, holding, ladder, limits, one_off, optional, replanning
+from communications.schedule import covering, holding, ladder, limits, one_off, optional, ordering, replanning
+from communications.schedule.facts import Facts
 from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -55,9 +56,9 @@ class Case:
     now: dt.datetime
 
     @cached_property
-    def facts(self) -> holding.Facts:
+    def facts(self) -> Facts:
         open_invoices = [invoice for invoice in self.invoices.values() if invoice.is_open]
-        return holding.Facts(self.account, self.debtor, self.rules, open_invoices)
+        return Facts(self.account, self.debtor, self.rules, open_invoices)
 
     def choose(self, row: Communication, channels: Sequence[str]) -> addresses.Chosen:
         """Return the channel and the main recipient of a message."""
@@ -228,7 +229,7 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
     # Lock in the order of the ids, but process in an order that does not depend on them.
-    locked = sorted(_affected_invoices(**which), key=holding.in_order)
+    locked = sorted(_affected_invoices(**which), key=ordering.in_order)
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
@@ -257,7 +258,7 @@ def _affected_invoices(
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
-    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.SEND_ORDER)
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*ordering.SEND_ORDER)
 
 
 def _may_send(case: Case, row: Communication) -> bool:

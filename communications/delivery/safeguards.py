@@ -12,14 +12,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, State
-from communications.schedule import holding, ladder, policies
+from communications.schedule import ladder, ordering, policies
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from invoices import lifecycle, timeline
 from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
 
-_ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
+_ORDER = [f"invoice__{name}" for name in ordering.IN_ORDER]
 # Time until a message that was postponed because of stale payment data is checked again.
 RECHECK_AFTER = dt.timedelta(hours=2)
 

@@ -26,7 +26,7 @@ from communications.channels.errors import (
 from communications.delivery import copy_gate, gate, restored, status_updates
 from communications.delivery.status_updates import Outcome
 from communications.models import Communication, Copy, State
-from communications.schedule import holding, one_off
+from communications.schedule import one_off, ordering
 from inflow.accounts.models import Account
 from inflow.restores import highwater, walltime
 from inflow.restores.errors import SendingHeld
@@ -61,7 +61,7 @@ def send_due(
         _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    found = due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", "account_id", "channel", "refusals")
+    found = due.order_by("scheduled_for", *ordering.SEND_ORDER).values_list("pk", "account_id", "channel", "refusals")
     # Messages without refusals come first: one that is always refused must not be the probe of every pause.
     ids = sorted(found[:limit], key=operator.itemgetter(3))
     sent = 0

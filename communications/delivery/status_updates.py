@@ -15,7 +15,7 @@ from django.db.models import Max, Q
 from communications.channels import Refusal, mail_id
 from communications.delivery import retries
 from communications.models import CONTACTED, Communication, Copy, State
-from communications.schedule import holding, ladder, limits, replanning
+from communications.schedule import ladder, limits, ordering, replanning
 from communications.schedule.policies import Step
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
@@ -116,7 +116,7 @@ def _reschedule_others(rows: Sequence[Communication]) -> None:
 def _lock_rows(condition: Q) -> list[Communication]:
     """Lock and return the rows of one message, in the gate's order: debtors, invoices, messages.
 
-    The rows are sorted by `holding.SEND_ORDER`: the highest step first, then the oldest invoice. An invoice that has
+    The rows are sorted by `ordering.SEND_ORDER`: the highest step first, then the oldest invoice. An invoice that has
     moved to another debtor since has its new debtor, for whom further attempts are planned.
     """
     known = Communication.objects.filter(condition).order_by()
@@ -126,7 +126,7 @@ def _lock_rows(condition: Q) -> list[Communication]:
     rows = Communication.objects.filter(condition, debtor__in=debtors)
     concerned = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"), debtor__in=debtors)
     invoices = {invoice.pk: invoice for invoice in concerned.select_for_update(no_key=True).order_by("id")}
-    found = list(rows.select_for_update(of=("self",)).order_by(*holding.SEND_ORDER))
+    found = list(rows.select_for_update(of=("self",)).order_by(*ordering.SEND_ORDER))
     is_missed = any(row.invoice_id not in invoices for row in found) if found else known.exists()
     if is_missed:
         return _lock_rows(condition)  # while it waited, the debtor was merged into another one, or an invoice moved

@@ -22,7 +22,7 @@ from communications.delivery import sender
 from communications.engine import healing
 from communications.engine.errors import ClockBackwards, ClockBusy, LiveAccount
 from communications.models import LEFT_US, CollectionSettings, Communication, Copy, SenderProfile, State
-from communications.schedule import holding, ladder, monthly, policies, replanning
+from communications.schedule import holding, ladder, monthly, ordering, policies, replanning
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import Batch, account_scope, compiled, select
@@ -82,7 +82,7 @@ def take_steps(
 def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
     due = Invoice.objects.filter(next_check_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    return due.order_by("next_check_at", *holding.IN_ORDER).values("account_id", "id")[:limit]
+    return due.order_by("next_check_at", *ordering.IN_ORDER).values("account_id", "id")[:limit]
 
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:

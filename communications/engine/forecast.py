@@ -28,7 +28,7 @@ from communications.models import (
     State,
     StepKind,
 )
-from communications.schedule import holding, ladder, policies, replanning
+from communications.schedule import ladder, ordering, policies, replanning
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import workdays
@@ -115,7 +115,7 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
 
     def hand_over(account: Account, now: dt.datetime) -> None:
         due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        for pk in list(due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", flat=True)):
+        for pk in list(due.order_by("scheduled_for", *ordering.SEND_ORDER).values_list("pk", flat=True)):
             deadline.check()
             try:
                 sender.capture(pk, owner=account)

@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Q, Subquery
 from communications.contacts import consent
 from communications.delivery.status_updates import ANSWERABLE
 from communications.models import Answer, AnswerStatus, Communication, Copy, Medium, Reply, ReplyStatus, State
-from communications.schedule import holding
+from communications.schedule import ordering
 from inflow.accounts.access import rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
@@ -46,7 +46,7 @@ def find_mail(*, id: uuid.UUID | None = None, provider_ids: Sequence[str] = ()) 
     copy = Copy.objects.filter(Q(pk=id) if id else by_provider_id, channel=Medium.EMAIL).first()
     by_own_id = Q(message_id=copy.message_id if copy else id)
     rows = Communication.objects.filter(by_own_id if copy or id else by_provider_id, channel=Medium.EMAIL)
-    row = rows.select_related("account", "debtor").order_by(*holding.SEND_ORDER).first()
+    row = rows.select_related("account", "debtor").order_by(*ordering.SEND_ORDER).first()
     return Mail(row, copy) if row else None
 
 

@@ -25,7 +25,7 @@ from communications.inbound import inbox, quoting, texts
 from communications.inbound.inbox import Mail
 from communications.inbound.triage import classification
 from communications.models import LEFT_US, Communication, Copy, Medium, Reply, ReplyStatus, State, Triage
-from communications.schedule import holding
+from communications.schedule import ordering
 from communications.signals import reply_received
 from inflow import masking
 from inflow.accounts.actors import Actor, Channel
@@ -196,12 +196,12 @@ def _message_to(account: Account, channel: str, address: str) -> Mail | None:
     """Return the last message or copy to an address."""
     left = (*LEFT_US, State.SENDING, State.UNKNOWN)
     sent = Communication.objects.for_account(account).filter(channel=channel, status__in=left)
-    alone = sent.filter(recipient=address, has_copies=False).order_by("-sent_at", *holding.SEND_ORDER)
+    alone = sent.filter(recipient=address, has_copies=False).order_by("-sent_at", *ordering.SEND_ORDER)
     row = alone.select_related("debtor").first()
     copies = Copy.objects.for_account(account).filter(recipient=address, channel=channel, status__in=left)
     copy = copies.order_by("-sent_at").first()
     if copy and not (row and copy.sent_at and row.sent_at and row.sent_at > copy.sent_at):
-        of_copy = sent.filter(message_id=copy.message_id).order_by(*holding.SEND_ORDER)
+        of_copy = sent.filter(message_id=copy.message_id).order_by(*ordering.SEND_ORDER)
         if first := of_copy.select_related("debtor").first():
             return Mail(first, copy)
     return Mail(row) if row else None

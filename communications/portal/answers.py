@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from communications.inbound import inbox
 from communications.models import Answer, AnswerKind, AnswerStatus
 from inflow.accounts.actors import DEBTOR, Actor
-from invoices import dispute_files, dispute_records, disputes, lifecycle, writing
+from invoices import dispute_records, disputes, lifecycle, writing
 from invoices.debtors import debtors
 from invoices.debtors.debtor_parties import DebtorParty
+from invoices.documents import dispute_files
 from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 

@@ -18,8 +18,9 @@ from communications.portal import answers
 from communications.portal.account import format_sentence
 from communications.portal.texts import PageText
 from inflow.accounts.actors import DEBTOR
-from invoices import dispute_files, disputes, money
+from invoices import disputes, money
 from invoices.debtors.debtor_parties import DebtorParty
+from invoices.documents import dispute_files
 from invoices.documents.bounds import MAX_BYTES
 from invoices.errors import Refused
 from invoices.models import Invoice

@@ -28,8 +28,7 @@ from inflow.accounts.models import Language
 from inflow.api.throttling import flooded
 from inflow.proxies import client_address
 from inflow.uploads import is_too_large
-from invoices import dispute_files
-from invoices.documents import documents
+from invoices.documents import dispute_files, documents
 from invoices.models import DisputeFile, Invoice
 from invoices.writing import Refused
 

@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Sequence
 
 from communications.models import Communication
-from communications.schedule import holding, ladder, limits, reading
+from communications.schedule import ladder, limits, reading
+from communications.schedule.facts import Facts, Given
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.models import Invoice
@@ -29,14 +30,14 @@ class Arrivals:
             self._facts = {pk: each for pk, each in self._facts.items() if each.debtor.pk != invoice.debtor_id}
 
 
-def _facts_of_all(account: Account, invoices: Sequence[Invoice]) -> dict[uuid.UUID, holding.Facts]:
+def _facts_of_all(account: Account, invoices: Sequence[Invoice]) -> dict[uuid.UUID, Facts]:
     """Return the facts for each of these invoices, by its id."""
     rules, now = ladder.rules_of(account), account.now()
     read = reading.read_all(account, now, [(invoice.debtor, invoice) for invoice in invoices])
     contacts = limits.contacts_of_all({invoice.debtor_id for invoice in invoices}, now, rules)
     found, probes = {}, dict[tuple[int, str], Communication]()
     for invoice, each in zip(invoices, read, strict=True):
-        given = holding.Given(each, contacts.get(invoice.debtor_id, []))
-        found[invoice.pk] = holding.Facts(account, invoice.debtor, rules, invoice=invoice, given=given)
+        given = Given(each, contacts.get(invoice.debtor_id, []))
+        found[invoice.pk] = Facts(account, invoice.debtor, rules, invoice=invoice, given=given)
         found[invoice.pk].probes = probes
     return found

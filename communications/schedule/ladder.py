@@ -25,6 +25,7 @@ from communications.models import (
 )
 from communications.schedule import attempts, holding, limits
 from communications.schedule.calendar import Place
+from communications.schedule.facts import Facts
 from communications.schedule.holding import beginning
 from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
@@ -68,7 +69,7 @@ def day_of(invoice: Invoice, step: Step) -> dt.date:
     return max(on_paper(invoice, step), arrived + _DAY if arrived > invoice.due_date else arrived)
 
 
-def first_moment(invoice: Invoice, step: Step, facts: holding.Facts | None = None) -> dt.datetime:
+def first_moment(invoice: Invoice, step: Step, facts: Facts | None = None) -> dt.datetime:
     """Return the beginning of a step's day, in UTC.
 
     If the invoice arrived overdue, the next day must also have begun in the debtor's time zone.
@@ -105,7 +106,7 @@ def advance(invoice: Invoice) -> None:
     batch.flush()
 
 
-def enter(invoice: Invoice, batch: Batch, facts: holding.Facts) -> bool:
+def enter(invoice: Invoice, batch: Batch, facts: Facts) -> bool:
     """Advance a new invoice, for which nothing is planned yet. Note on its timeline if no channel can reach it.
 
     Return True if it took a step.
@@ -135,7 +136,7 @@ def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
     return Communication.objects.filter(invoice=invoice, status__in=PENDING)
 
 
-def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None) -> bool:
+def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: Facts | None = None) -> bool:
     """Do one thing for the invoice. Return True if a step was taken, so that more may follow.
 
     `rows` are the `unsent` messages.
@@ -147,9 +148,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
     return is_taken
 
 
-def _take_next(
-    batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None
-) -> bool:
+def _take_next(batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: Facts | None = None) -> bool:
     pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
         _drop(batch, invoice, pending)
@@ -218,7 +217,7 @@ def done(invoice: Invoice, step: Step, on: dt.date | None = None, *, batch: Batc
 def replan(
     invoice: Invoice,
     rows: Sequence[Communication] | None = None,
-    facts: holding.Facts | None = None,
+    facts: Facts | None = None,
     *,
     batch: Batch | None = None,
 ) -> None:
@@ -238,13 +237,13 @@ def replan(
             advance(invoice)
 
 
-def facts_of(invoice: Invoice) -> holding.Facts:
+def facts_of(invoice: Invoice) -> Facts:
     """Return the facts of the invoice's debtor. They are read on first use."""
-    return holding.Facts(invoice.account, invoice.debtor, rules_of(invoice.account), invoice=invoice)
+    return Facts(invoice.account, invoice.debtor, rules_of(invoice.account), invoice=invoice)
 
 
 def reschedule(
-    facts: holding.Facts,
+    facts: Facts,
     invoice: Invoice,
     row: Communication,
     begins: dt.datetime | None = None,
@@ -279,7 +278,7 @@ def reschedule(
 
 
 def note_postponed(
-    facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "", *, batch: Batch | None = None
+    facts: Facts, invoice: Invoice, row: Communication, reason: str = "", *, batch: Batch | None = None
 ) -> None:
     """Note on the timeline that a message was postponed, until when and why."""
     if row.waits_for == "credit":
@@ -300,12 +299,12 @@ def note_postponed(
     )
 
 
-def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) -> dt.datetime | None:
+def _shown(facts: Facts, verdict: holding.Verdict, moment: dt.datetime) -> dt.datetime | None:
     """Return `moment` for `next_contact_at`, or None if nothing is sent before somebody acts."""
     return None if facts.debtor.opted_out_at or verdict.has_person else moment
 
 
-def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
+def _next_contact(facts: Facts, invoice: Invoice) -> dt.datetime | None:
     """Return the earliest time of the next step under the current facts, or the next check of a dispute."""
     account = invoice.account
     for step in steps_left(invoice, facts.steps(invoice), account.today()):
@@ -323,7 +322,7 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
     return None
 
 
-def _probe(facts: holding.Facts, invoice: Invoice, step: Step) -> Communication:
+def _probe(facts: Facts, invoice: Invoice, step: Step) -> Communication:
     """Return an unsaved message of the step, for checking the rules before one is planned."""
     kind = step.offset_days, step.kind
     if kind not in facts.probes:
@@ -349,7 +348,7 @@ def rules_of(account: Account) -> CollectionSettings:
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
     """Return the location of the invoice's debtor."""
-    return holding.Facts(invoice.account, invoice.debtor, rules, invoice=invoice).place(invoice)
+    return Facts(invoice.account, invoice.debtor, rules, invoice=invoice).place(invoice)
 
 
 def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] | None:
@@ -418,7 +417,7 @@ def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None
     lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
 
 
-def _plan(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step, pending: Communication | None) -> bool:
+def _plan(batch: Batch, facts: Facts, invoice: Invoice, step: Step, pending: Communication | None) -> bool:
     """Plan or reschedule the message of a step. Return True if the step was skipped instead."""
     account = invoice.account
     begins = first_moment(invoice, step, facts)
@@ -446,7 +445,7 @@ def _plan(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step, pend
     return False
 
 
-def _await_call(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step) -> bool:
+def _await_call(batch: Batch, facts: Facts, invoice: Invoice, step: Step) -> bool:
     """Ask for a call. Return True if the step is done: a call was logged, or was not made in time."""
     account, now = invoice.account, facts.now
     task = CallTask.objects.filter(invoice=invoice, round=invoice.round, step=step.offset_days).first()
@@ -487,7 +486,7 @@ def plan_message(
     *,
     not_before: dt.datetime,
     chosen: addresses.Chosen | None = None,
-    facts: holding.Facts | None = None,
+    facts: Facts | None = None,
     batch: Batch | None = None,
 ) -> Communication:
     """Create the next attempt of a step, on the channel `chosen` if given."""

@@ -17,7 +17,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications.models import PENDING, Communication, Rescheduling
-from communications.schedule import holding, ladder, limits
+from communications.schedule import ladder, limits, ordering
+from communications.schedule.facts import Facts
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import Batch, compiled
@@ -37,15 +38,15 @@ def replan_debtor(
     planned: dict[uuid.UUID, list[Communication]] = {}
     for row in _planned(debtor=debtor.pk):
         planned.setdefault(row.invoice_id, []).append(row)
-    batch, facts = Batch(), holding.Facts(account, debtor, ladder.rules_of(account))
-    for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
+    batch, facts = Batch(), Facts(account, debtor, ladder.rules_of(account))
+    for invoice in sorted(locked, key=operator.attrgetter(*ordering.IN_ORDER)):
         invoice.account, invoice.debtor = account, debtor
         rows, level = planned.get(invoice.pk, []), invoice.escalation_level
         for row in rows:
             row.invoice = invoice
         ladder.replan(invoice, rows, facts, batch=batch)
         if invoice.escalation_level != level:
-            facts = holding.Facts(account, debtor, facts.rules)
+            facts = Facts(account, debtor, facts.rules)
     batch.flush()
 
 

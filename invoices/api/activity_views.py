@@ -1,13 +1,13 @@
 """/api/zapier/invoices/:id/promises, /disputes and /notes: the activity on an invoice."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 
-from inflow.accounts.models import Account, Scope
+from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import not_found
@@ -21,7 +21,10 @@ from invoices.api.activity_serializers import DisputeIn, DisputeOut, NoteIn, Not
 from invoices.api.refusals import refusals_as_problems
 from invoices.models import Dispute, Invoice, Note, Promise
 
-PROMISE_COLUMNS = ("id", "invoice_id", "invoice__invoice_number", "promised_on", "amount", "hold_until", "status")
+PROMISE_COLUMNS = (
+    *("id", "invoice_id", "invoice__invoice_number", "promised_on", "amount", "hold_until", "status"),
+    "created_at",
+)
 NOTE_COLUMNS = ("id", "text", "author", "created_at")
 
 
@@ -35,10 +38,7 @@ class PromiseViewSet(ApiViewSet):
         responses=PromiseOut(many=True),
     )
     def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
-        query, account = PageQuery.of(request), account_of(request)
-        check_invoice(account, invoice_id)
-        rows = Promise.objects.for_account(account).filter(invoice=invoice_id)
-        return pagination.respond(request, rows.values(*PROMISE_COLUMNS, "created_at"), query, _of_promise_row)
+        return _page(request, invoice_id, Promise, PROMISE_COLUMNS, _of_promise_row)
 
     @extend_schema(
         operation_id="record_promise",
@@ -69,11 +69,7 @@ class DisputeViewSet(ApiViewSet):
         responses=DisputeOut(many=True),
     )
     def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
-        query, account = PageQuery.of(request), account_of(request)
-        check_invoice(account, invoice_id)
-        rows = Dispute.objects.for_account(account).filter(invoice=invoice_id)
-        values = rows.values(*representation.DISPUTE_COLUMNS)
-        return pagination.respond(request, values, query, representation.of_dispute_row)
+        return _page(request, invoice_id, Dispute, representation.DISPUTE_COLUMNS, representation.of_dispute_row)
 
     @extend_schema(
         operation_id="open_dispute",
@@ -112,10 +108,7 @@ class NoteViewSet(ApiViewSet):
         responses=NoteOut(many=True),
     )
     def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
-        query, account = PageQuery.of(request), account_of(request)
-        check_invoice(account, invoice_id)
-        rows = Note.objects.for_account(account).filter(invoice=invoice_id)
-        return pagination.respond(request, rows.values(*NOTE_COLUMNS), query, dict)
+        return _page(request, invoice_id, Note, NOTE_COLUMNS, dict)
 
     @extend_schema(
         operation_id="add_note",
@@ -133,10 +126,19 @@ class NoteViewSet(ApiViewSet):
         return ApiResponse({name: getattr(note, name) for name in NOTE_COLUMNS}, status=201)
 
 
-def check_invoice(account: Account, invoice_id: uuid.UUID) -> None:
-    """Respond with 404 unless the invoice is the account's."""
+def _page(
+    request: Request,
+    invoice_id: uuid.UUID,
+    model: type[Promise | Dispute | Note],
+    columns: Sequence[str],
+    represent: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> ApiResponse:
+    """Respond with a page of the rows about an invoice, or with 404 unless it is the account's."""
+    query, account = PageQuery.of(request), account_of(request)
     if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
         raise not_found()
+    rows = model.objects.for_account(account).filter(invoice=invoice_id)
+    return pagination.respond(request, rows.values(*columns), query, represent)
 
 
 def _of_promise_row(row: Mapping[str, Any]) -> dict[str, Any]:

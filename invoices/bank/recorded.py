@@ -14,11 +14,8 @@ from invoices.bank.proposals import Action, Proposal
 from invoices.models import Allocation, Receipt, ReceiptStatus
 from invoices.models.bank import BankLine, Certainty
 
-# Days between the bank's booking and the day that a person entered.
-_NEAR, _SAME = 5, 3
 # A direct debit can be returned within 13 months.
 _RETURNED_WITHIN = dt.timedelta(days=400)
-_MIN_REFERENCE = 4
 
 
 class Payments:
@@ -29,13 +26,12 @@ class Payments:
         outgoing = [line for line in lines if line.amount < 0]
         own = BankLine.objects.filter(receipt=OuterRef("pk"), amount__gt=0)
         standing = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING).order_by("pk")
+        free = standing.filter(~Exists(own), further_of=None)
         manual: list[Receipt] = []
         if incoming:
-            since = min(line.day for line in incoming) - dt.timedelta(days=_NEAR + 1)
+            since = min(line.day for line in incoming) - dt.timedelta(days=sums.NEAR + 1)
             amounts = {line.amount for line in incoming}
-            near = standing.filter(recorded_at__date__gte=since, amount__in=amounts)
-            manual = list(near.filter(~Exists(own), further_of=None))
-        free = standing.filter(~Exists(own), further_of=None)
+            manual = list(free.filter(recorded_at__date__gte=since, amount__in=amounts))
         self._sums = sums.Sums(incoming, free)
         taken: list[Receipt] = []
         if outgoing:
@@ -56,11 +52,11 @@ class Payments:
             days = abs((receipt.paid_at - line.day).days)
             if receipt.bank_id and receipt.bank_id in (line.bank_reference, line.end_to_end, line.bank_id):
                 return self._linked(receipt, "bank_id", Certainty.CERTAIN)
-            if days <= _NEAR and _is_in(receipt.reference, keys):
+            if days <= sums.NEAR and _is_in(receipt.reference, keys):
                 return self._linked(receipt, "reference", self._certainty(receipt))
         for receipt in free:
             is_about = str(receipt.debtor_id) in debtors or bool(self._numbers[receipt.pk] & keys)
-            if is_about and not receipt.bank_id and abs((receipt.paid_at - line.day).days) <= _SAME:
+            if is_about and not receipt.bank_id and abs((receipt.paid_at - line.day).days) <= sums.SAME:
                 return self._linked(receipt, "amount_and_day", Certainty.LIKELY, day=receipt.paid_at.isoformat())
         return None
 
@@ -155,4 +151,4 @@ def _texts(line: BankLine) -> str:
 
 def _is_in(reference: str, keys: set[str]) -> bool:
     key = numbers.key(reference)
-    return len(key) >= _MIN_REFERENCE and key in keys
+    return len(key) >= sums.MIN_REFERENCE and key in keys

@@ -15,8 +15,8 @@ from invoices.models import Receipt
 from invoices.models.bank import BankLine, Certainty
 
 # Days between the bank's booking and the day that a person entered: with the same reference, and without.
-_NEAR, _SAME = 5, 3
-_MIN_REFERENCE = 4
+NEAR, SAME = 5, 3
+MIN_REFERENCE = 4
 # The newest payments that are read, those among which a sum is searched, and the sums that are tried.
 _MOST_READ, _MOST_SUMMED, _MOST_SUMS = 50_000, 24, 4_000
 
@@ -42,7 +42,7 @@ class Sums:
         if not lines:
             return
         days = [line.day for line in lines]
-        margin = dt.timedelta(days=_NEAR)
+        margin = dt.timedelta(days=NEAR)
         rows = free.filter(
             recorded_at__date__gte=min(days) - margin,
             paid_at__range=(min(days) - margin, max(days) + margin),
@@ -54,7 +54,7 @@ class Sums:
         for part in sorted(parts, key=lambda part: (part.paid_at, part.receipt)):
             self._by_debtor[str(part.debtor), part.currency].append(part)
             key = numbers.key(part.reference)
-            if len(key) >= _MIN_REFERENCE:
+            if len(key) >= MIN_REFERENCE:
                 self._by_reference[key, part.currency].append(part)
 
     def find(
@@ -63,12 +63,12 @@ class Sums:
         """Return a proposal to link the line to payments whose sum it is: those with a reference that the line has,
         else those of a debtor that it may be about."""
         for key in sorted(keys):
-            parts = _near(line, self._by_reference.get((key, line.currency), ()), _NEAR, used)
+            parts = _near(line, self._by_reference.get((key, line.currency), ()), NEAR, used)
             if len(parts) > 1 and sum(part.amount for part in parts) == line.amount:
                 is_chance = numbers.is_weak(key) or any(numbers.key(part.number or "") == key for part in parts)
                 return _linked(parts, "sum_of_reference", Certainty.LIKELY if is_chance else Certainty.CERTAIN)
         for debtor in sorted(debtors):
-            parts = _near(line, self._by_debtor.get((debtor, line.currency), ()), _SAME, used)
+            parts = _near(line, self._by_debtor.get((debtor, line.currency), ()), SAME, used)
             if sum(part.amount for part in parts) == line.amount:
                 places, is_only = list(range(len(parts))), True
             else:

@@ -11,8 +11,9 @@ from inflow.accounts.models import Account, User
 from inflow.languages import choice_label
 from invoices import lifecycle, timeline
 from invoices.cases import escalations
+from invoices.drafts import Draft
 from invoices.models import CaseStatus, Escalation, Invoice, PromiseStatus, Reason, Resolution, Status
-from invoices.writing import Draft, NotFound, Refused, StaffOnly, changing
+from invoices.writing import NotFound, Refused, StaffOnly, changing
 
 ACKNOWLEDGED_HOLDS_DAYS = 7
 # Resolutions that people can choose.

@@ -11,15 +11,15 @@ import datetime as dt
 import functools
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 from django.apps import apps
 from django.db import OperationalError
-from django.db.models import Exists, ManyToOneRel, Model, OuterRef, Q, Sum, UniqueConstraint
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,46 +30,23 @@ from inflow.languages import english
 from inflow.sql import Batch, account_scope
 from invoices import ledger, money, signals, timeline
 from invoices.cases import escalations
-from invoices.debtors import aliases, debtor_parties, parties, receivables
+from invoices.debtors import aliases, debtor_parties, merged_rows, receivables
 from invoices.errors import Busy, NotFound, Refused
 from invoices.models import (
     OPEN,
     Allocation,
     CaseStatus,
-    Contact,
-    ContactCorrection,
-    CreditNote,
     Debtor,
     DebtorMerge,
     Escalation,
     Invoice,
     Promise,
     PromiseStatus,
-    Receipt,
 )
 
 UNDO_WITHIN = dt.timedelta(days=30)
 # Seconds to wait for transactions that add rows to a debtor.
 _WAIT = 5
-# Columns that refer to a debtor and stay as they are. Notes and the log of what was agreed with whom are append-only.
-_STAYING = frozenset(
-    {
-        ("invoices.debtor", "merged_into"),
-        ("invoices.debtormerge", "loser"),
-        ("invoices.debtormerge", "winner"),
-        ("invoices.possibleduplicate", "one"),
-        ("invoices.possibleduplicate", "other"),
-        ("communications.consententry", "debtor"),
-        ("invoices.note", "debtor"),
-    }
-)
-# Models with the column `party`, which is empty for the debtor's own party.
-_OF_A_PARTY: tuple[type[Model], ...] = (Contact, ContactCorrection, Receipt, CreditNote)
-# Fields of the remaining debtor that a merge may change.
-_COMBINED = (
-    *("opted_out_at", "answered_at", "unhandled_answers", "unhandled_since"),
-    *("never_chase", "never_chase_reason", "owner_id", "tags"),
-)
 
 
 log = structlog.get_logger(__name__)
@@ -127,17 +104,17 @@ def merge(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID, actor: Ac
             winner=winner,
             merged_at=account.now(),
             merged_by=actor.name,
-            created_at=_now(),
+            created_at=timezone.now(),
         )
         invoices = _locked_invoices(Q(debtor=loser))
-        _keep_parties(done)
-        for model, column in _relations():
-            if displaced := _displace(model, column, loser, winner):
+        merged_rows.keep_parties(done)
+        for model, column in merged_rows.relations():
+            if displaced := merged_rows.displace(model, column, loser, winner):
                 done.displaced[model._meta.label_lower] = displaced
-            _move(done, model, column)
-        _combine(done)
+            merged_rows.move(done, model, column)
+        merged_rows.combine(done)
         done.save(force_insert=True)
-        loser.merged_into, loser.updated_at = winner, _now()
+        loser.merged_into, loser.updated_at = winner, timezone.now()
         loser.save(update_fields=["merged_into", "updated_at"])
         _note(invoices, winner, "debtor_merged", actor, loser, winner)
         audit.record(account, actor.name, "debtor.merged", english(loser)[:120], into=english(winner), id=str(done.pk))
@@ -157,17 +134,15 @@ def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
         done.loser, done.winner = loser, winner
         check_undo(done)
         invoices = _locked_invoices(Q(debtor=winner, pk__in=done.moved.get("invoices.invoice.debtor", ())))
-        _move_back(done)
-        # What was planned for them since the merge.
-        signals.invoices_moved.send(Invoice, invoices=invoices, previous=None, debtor=loser)
+        merged_rows.move_back(done)
         for label, rows in done.displaced.items():
             model = apps.get_model(label)
             for values in rows:
-                model(**_load(model, values)).save(force_insert=True)
-        for name, value in _load(Debtor, done.before).items():
-            if _dump(winner, [name]) == {name: done.after[name]}:
+                model(**merged_rows.load(model, values)).save(force_insert=True)
+        for name, value in merged_rows.load(Debtor, done.before).items():
+            if merged_rows.dump(winner, [name]) == {name: done.after[name]}:
                 setattr(winner, name, value)
-        winner.updated_at = loser.updated_at = _now()
+        winner.updated_at = loser.updated_at = timezone.now()
         if debtor_parties.have_one_in_common(loser, winner):
             winner.page_key = uuid.uuid4()  # its links since the merge went to both
         winner.save(update_fields=[*done.before, "page_key", "updated_at"])
@@ -226,11 +201,11 @@ def counts(done: DebtorMerge) -> dict[str, int]:
 def stragglers(account: Account | None = None) -> dict[str, int]:
     """Return the number of rows that refer to a merged debtor, by column. There should be none."""
     found = {}
-    for model, column in _relations():
+    for model, column in merged_rows.relations():
         rows = model._default_manager.filter(**{f"{column}__merged_into__isnull": False})
         count = (rows.filter(account=account) if account else rows).count()
         if count:
-            found[_key(model, column)] = count
+            found[merged_rows.column_key(model, column)] = count
     return found
 
 
@@ -286,7 +261,7 @@ def _locked_invoices(condition: Q) -> list[Invoice]:
 
 def _preview(loser: Debtor, winner: Debtor) -> Preview:
     moves: dict[str, int] = {}
-    for model, column in _relations():
+    for model, column in merged_rows.relations():
         if count := model._default_manager.filter(**{column: loser}).count():
             moves[model._meta.model_name or ""] = moves.get(model._meta.model_name or "", 0) + count
     open_promises = Promise.objects.filter(invoice__debtor=loser, status=PromiseStatus.OPEN)
@@ -351,99 +326,6 @@ def _crossing(done: DebtorMerge) -> list[str]:
     ]
 
 
-# --- Rows --------------------------------------------------------------------------------------------------------
-
-
-def _relations() -> Iterator[tuple[type[Model], str]]:
-    """Yield each model with its column that refers to a debtor, unless it stays as it is."""
-    for relation in Debtor._meta.get_fields(include_hidden=True):
-        if isinstance(relation, ManyToOneRel):
-            model, column = relation.related_model, relation.field.name
-            if model._meta.managed and (model._meta.label_lower, column) not in _STAYING:
-                yield model, column
-
-
-def _move(done: DebtorMerge, model: type[Model], column: str) -> None:
-    rows = model._default_manager.filter(**{column: done.loser})
-    ids = sorted(rows.order_by().values_list("pk", flat=True))
-    if ids:
-        done.moved[_key(model, column)] = [_json(pk) for pk in ids]
-        rows.update(**{column: done.winner}, **_touched(model))
-
-
-def _move_back(done: DebtorMerge) -> None:
-    """Move back the rows that the remaining debtor still has."""
-    stamped = {key: ids for key, ids in done.moved.items() if key.endswith(".party")}
-    for key in done.moved.keys() - stamped.keys():
-        label, column = key.rsplit(".", 1)
-        model = apps.get_model(label)
-        rows = model._default_manager.filter(**{column: done.winner}, pk__in=done.moved[key])
-        rows.update(**{column: done.loser}, **_touched(model))
-    for model in (Contact, Receipt, CreditNote):
-        model._default_manager.filter(pk__in=stamped.get(_key(model, "party"), ())).update(party="")
-    newer = ContactCorrection.objects.filter(
-        debtor=OuterRef("debtor"), kind=OuterRef("kind"), old=OuterRef("old"), party=""
-    )
-    corrections = ContactCorrection.objects.filter(pk__in=stamped.get(_key(ContactCorrection, "party"), ()))
-    corrections.exclude(Exists(newer)).update(party="")
-
-
-def _displace(model: type[Model], column: str, loser: Debtor, winner: Debtor) -> list[dict[str, Any]]:
-    """Delete the rows that the remaining debtor has already, and return their values."""
-    displaced = []
-    for constraint in model._meta.constraints:
-        if isinstance(constraint, UniqueConstraint) and column in constraint.fields:
-            others = {name: OuterRef(name) for name in constraint.fields if name != column}
-            same = model._default_manager.filter(**others, **{column: winner})
-            for row in model._default_manager.filter(Exists(same), **{column: loser}).order_by("pk"):
-                displaced.append(_dump(row, [field.attname for field in model._meta.concrete_fields]))
-                row.delete()
-    return displaced
-
-
-def _keep_parties(done: DebtorMerge) -> None:
-    """Store the party of contacts, corrections and money without one, where the merge would change or blur it."""
-    for debtor in (done.loser, done.winner):
-        party = _party_to_keep(debtor, is_moving=debtor is done.loser)
-        for model in _OF_A_PARTY if party else ():
-            rows = model._default_manager.filter(debtor=debtor, party="")
-            ids = sorted(rows.order_by().values_list("pk", flat=True))
-            if ids:
-                done.moved.setdefault(_key(model, "party"), []).extend(_json(pk) for pk in ids)
-                rows.update(party=party)
-
-
-def _party_to_keep(debtor: Debtor, *, is_moving: bool) -> str:
-    """Return the key of the party to which the debtor's own contacts belong. If the debtor stays, return it only if the
-    debtor has a single party that does not have the debtor's name."""
-    own = parties.of(debtor.name, debtor.company).key
-    theirs = Invoice.objects.filter(debtor=debtor).order_by()
-    keys: set[str] = set(theirs.values_list("party", flat=True).distinct())
-    found = debtor_parties.groups(debtor.account, {own, *keys})
-    if keys and len({found[key] for key in keys}) == 1 and not keys & found[own]:
-        return min(keys)
-    return own if is_moving else ""
-
-
-def _combine(done: DebtorMerge) -> None:
-    """Combine fields of both on the remaining debtor: whoever is not to be written to stays so."""
-    loser, winner = done.loser, done.winner
-    before = _dump(winner, _COMBINED)
-    winner.opted_out_at = winner.opted_out_at or loser.opted_out_at
-    winner.answered_at = max(filter(None, (winner.answered_at, loser.answered_at)), default=None)
-    winner.unhandled_since = min(filter(None, (winner.unhandled_since, loser.unhandled_since)), default=None)
-    winner.unhandled_answers += loser.unhandled_answers
-    if loser.never_chase and not winner.never_chase:
-        winner.never_chase, winner.never_chase_reason = True, loser.never_chase_reason
-    winner.owner_id = winner.owner_id or loser.owner_id
-    winner.tags = [*winner.tags, *(tag for tag in loser.tags if tag not in winner.tags)]
-    winner.updated_at = _now()
-    after = _dump(winner, _COMBINED)
-    changed = [name for name in _COMBINED if before[name] != after[name]]
-    done.before, done.after = ({name: each[name] for name in changed} for each in (before, after))
-    winner.save(update_fields=[*changed, "updated_at"])
-
-
 def _note(invoices: Sequence[Invoice], debtor: Debtor, kind: str, actor: Actor, old: Debtor, new: Debtor) -> None:
     for start in range(0, len(invoices), 500):
         batch = Batch()
@@ -451,33 +333,3 @@ def _note(invoices: Sequence[Invoice], debtor: Debtor, kind: str, actor: Actor, 
             invoice.account, invoice.debtor = debtor.account, debtor
             timeline.note(invoice, kind, actor, batch=batch, old=old, new=new)
         batch.flush()
-
-
-def _touched(model: type[Model]) -> dict[str, Any]:
-    """Return the new value of `updated_at`, if the model has it."""
-    return {"updated_at": _now()} if model is Invoice else {}
-
-
-def _key(model: type[Model], column: str) -> str:
-    return f"{model._meta.label_lower}.{column}"
-
-
-def _dump(row: Model, names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of these columns for JSON."""
-    return {name: _json(getattr(row, name)) for name in names}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, uuid.UUID) else value
-
-
-def _load(model: type[Model], values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of `_dump` as Python's."""
-    fields = {field.attname: field for field in model._meta.concrete_fields}
-    return {name: fields[name].to_python(value) for name, value in values.items()}
-
-
-def _now() -> dt.datetime:
-    return timezone.now()

@@ -8,8 +8,8 @@ from django.db.models import QuerySet, Sum
 
 from inflow.accounts.actors import Actor
 from invoices import signals, timeline
+from invoices.drafts import Draft
 from invoices.models import Allocation, CreditNote, Debtor, Invoice, Receipt
-from invoices.writing import Draft
 
 
 def move(drafts: Collection[Draft], debtor: Debtor, actor: Actor, *, reason: str = "") -> None:

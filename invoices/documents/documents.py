@@ -6,11 +6,9 @@ import uuid
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
-from django.db import transaction
 from django.db.models import OuterRef
 from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
@@ -19,7 +17,7 @@ from inflow.canonical import canonical
 from inflow.sql import account_scope
 from invoices import money, timeline
 from invoices.debtors import parties
-from invoices.documents import contents, storage
+from invoices.documents import contents, files, storage
 from invoices.errors import NotFound, Refused
 from invoices.models import Document, DocumentKind, Invoice
 
@@ -67,7 +65,7 @@ def attach(
             account=account,
             invoice=invoice,
             kind=checked.kind,
-            file_name=(canonical(name.replace("\0", ""))[:200] or file_name(invoice.invoice_number, checked.kind)),
+            file_name=files.name_of(name, file_name(invoice.invoice_number, checked.kind)),
             size=len(content),
             sha256=digest,
             content=checked.values,
@@ -82,7 +80,7 @@ def attach(
 
 def _save(account: Account, kind: DocumentKind, content: bytes) -> str:
     """Save the file and return its name in the storage; "" means that the database stores it."""
-    return storage.save(storage.new_name(account.pk, _EXTENSIONS[kind]), content)
+    return storage.save(account.pk, _EXTENSIONS[kind], content)
 
 
 def confirm(account: Account, invoice_id: uuid.UUID, actor: Actor) -> Document | None:
@@ -111,10 +109,7 @@ def remove(account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: str
         document.superseded_at = document.removed_at = timezone.now()
         document.save(update_fields=["superseded_at", "removed_at"])
         timeline.note(invoice, "document_removed", actor, reason=reason, file=document.file_name)
-        if document.stored_as:
-            transaction.on_commit(lambda: storage.delete(document))
-        else:
-            storage.delete(document)
+        storage.delete(document)
 
 
 def of(invoice: Invoice) -> Document | None:
@@ -149,13 +144,7 @@ def response(document: Document | None, number: str) -> HttpResponse | None:
     if document is None or data is None:
         return None
     kind = DocumentKind(document.kind)
-    headers = {
-        "Content-Disposition": content_disposition_header(True, file_name(number, kind)) or "attachment",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(data, content_type=MEDIA_TYPES[kind], headers=headers)
+    return files.download(data, file_name(number, kind), MEDIA_TYPES[kind])
 
 
 def differences(document: Document, invoice: Invoice) -> list[tuple[str, str, str]]:

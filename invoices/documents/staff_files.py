@@ -4,33 +4,23 @@ import hashlib
 import re
 import uuid
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.canonical import canonical
 from inflow.sql import account_scope
 from invoices import subjects, timeline
-from invoices.documents import contents, documents, storage
+from invoices.documents import contents, documents, files, storage
 from invoices.documents.bounds import MAX_BYTES
 from invoices.errors import NotFound, Refused
 from invoices.models import Debtor, FileKind, Invoice, StaffFile
 
 MOST_FILES = 100  # of one invoice or debtor
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_MEDIA_TYPES = {
-    FileKind.PDF: "application/pdf",
-    FileKind.UBL: "application/xml",
-    FileKind.PNG: "image/png",
-    FileKind.JPEG: "image/jpeg",
-    FileKind.TEXT: "text/plain; charset=utf-8",
-}
 
 
 def add(
@@ -55,7 +45,7 @@ def add(
         about = subjects.find(account, invoice_id, debtor_id)
         values = {
             "kind": kind,
-            "file_name": canonical(name.replace("\0", ""))[:200] or f"file.{kind.value}",
+            "file_name": files.name_of(name, f"file.{kind.value}"),
             "size": len(content),
             "uploaded_by": actor.name,
         }
@@ -63,7 +53,7 @@ def add(
         file, is_new = subjects.create_once(StaffFile, key, values, account=account, sha256=digest, **about)
         if not is_new:
             return file
-        file.stored_as = storage.save(storage.new_name(account.pk, kind), content)
+        file.stored_as = storage.save(account.pk, kind, content)
         if file.stored_as:
             file.save(update_fields=["stored_as"])
         storage.insert(file, content)
@@ -88,10 +78,7 @@ def remove(account: Account, file_id: uuid.UUID, actor: Actor) -> None:
             file.invoice.account = account
             timeline.note(file.invoice, "file_removed", actor, file=file.file_name)
         audit.record(account, actor.name, "file.removed", file.file_name[:120], id=str(file.pk))
-        if file.stored_as:
-            transaction.on_commit(lambda: storage.delete(file))
-        else:
-            storage.delete(file)
+        storage.delete(file)
 
 
 def of_invoice(invoice: Invoice) -> QuerySet[StaffFile]:
@@ -115,13 +102,7 @@ def response(file: StaffFile) -> HttpResponse | None:
         return None
     kind = FileKind(file.kind)
     name = f"{documents.stem(file.file_name.rsplit('.', 1)[0])}.{kind.value}"
-    headers = {
-        "Content-Disposition": content_disposition_header(True, name) or "attachment",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(data, content_type=_MEDIA_TYPES[kind], headers=headers)
+    return files.download(data, name, files.MEDIA_TYPES[kind])
 
 
 def _kind(data: bytes) -> FileKind:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, User
 from invoices.models.base import AccountQuerySet
+from invoices.models.files import FileKind
 from invoices.models.invoices import Invoice
 
 # The reasons of a new account: name in English and in Arabic.
@@ -126,19 +127,15 @@ class Dispute(models.Model):
         return f"{self.invoice}: {reason}"
 
 
-class FileKind(models.TextChoices):
-    PDF = "pdf", "PDF"
-    PNG = "png", "PNG"
-    JPEG = "jpg", "JPEG"
-
-
 class DisputeFile(models.Model):
     """A file that one side attached to a dispute. `data` is empty if it is stored outside of the database."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="files")
-    kind = models.CharField(max_length=5, choices=FileKind)
+    kind = models.CharField(
+        max_length=5, choices=[(kind.value, kind.name) for kind in (FileKind.PDF, FileKind.PNG, FileKind.JPEG)]
+    )
     name = models.CharField(max_length=200)
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)

@@ -19,7 +19,8 @@ from communications.models import Address, Answer, ConsentEntry
 from communications.portal import links, statement, texts
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
-from invoices import dispute_files, disputes, ledger, lifecycle
+from invoices import disputes, ledger, lifecycle
+from invoices.documents import dispute_files
 from invoices.models import Debtor, Dispute, DisputeReason, Invoice, Promise
 from tests import files, make
 from tests.unchanged import nothing_happens

@@ -171,12 +171,12 @@ def test_the_timeline_is_oldest_first_in_pages_and_says_why(account: Account, in
 
 
 @pytest.fixture
-def test_account(db: None) -> Account:
+def clock_account(db: None) -> Account:
     return make.account(is_test=True, requests_per_minute=PLENTY, requests_per_day=PLENTY)
 
 
-def test_a_test_accounts_clock_moves_on_and_what_falls_due_happens(test_account: Account) -> None:
-    api = caller(test_account)
+def test_a_test_accounts_clock_moves_on_and_what_falls_due_happens(clock_account: Account) -> None:
+    api = caller(clock_account)
     assert api.post("test/clock", {"now": "2026-01-15T10:00:00+04:00"}).json == {
         "now": "2026-01-15T06:00:00Z",
         "sent": 0,
@@ -201,23 +201,23 @@ def test_a_test_accounts_clock_moves_on_and_what_falls_due_happens(test_account:
     assert body["timestamp"][:10] == f"{event.created_at:%Y-%m-%d}"  # the wall's
 
 
-def test_the_clock_does_not_go_back(test_account: Account) -> None:
-    api = caller(test_account)
+def test_the_clock_does_not_go_back(clock_account: Account) -> None:
+    api = caller(clock_account)
     api.post("test/clock", {"now": "2026-03-01T00:00:00Z"})
     is_problem(api.post("test/clock", {"now": "2026-02-28T23:59:59Z"}), 422, "not_forward", "now")
     assert Account.objects.get().clock == dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
-def test_it_is_first_set_while_there_are_no_invoices(test_account: Account) -> None:
-    make.invoice(test_account)
-    with nothing_happens(test_account):
-        is_problem(caller(test_account).post("test/clock", {"now": "2998-01-01T00:00:00Z"}), 422, "not_forward")
+def test_it_is_first_set_while_there_are_no_invoices(clock_account: Account) -> None:
+    make.invoice(clock_account)
+    with nothing_happens(clock_account):
+        is_problem(caller(clock_account).post("test/clock", {"now": "2998-01-01T00:00:00Z"}), 422, "not_forward")
     assert Account.objects.get().clock is None
 
 
 @pytest.mark.parametrize("said", [{}, {"now": "tomorrow"}, {"now": "2026-03-01"}, {"now": "1960-01-01T00:00:00Z"}])
-def test_it_takes_a_moment_with_its_offset(test_account: Account, said: dict[str, str]) -> None:
-    is_problem(caller(test_account).post("test/clock", said), 422)
+def test_it_takes_a_moment_with_its_offset(clock_account: Account, said: dict[str, str]) -> None:
+    is_problem(caller(clock_account).post("test/clock", said), 422)
     assert Account.objects.get().clock is None
 
 

@@ -161,7 +161,7 @@ def test_what_patch_changes_is_stored(account: Account, api: Caller, field: str)
     answer = api.patch(f"invoices/{invoice.pk}", CHANGES[field]).json
     assert answer.items() >= CHANGES[field].items()
     stored = api.get(f"invoices/{invoice.pk}").json
-    assert stored == answer, "the change is not stored: add the field to _WATCHED in invoices/writing.py"
+    assert stored == answer, "the change is not stored: add the field to _WATCHED in invoices/drafts.py"
     assert stored["version"] == invoice.version + 1
 
 

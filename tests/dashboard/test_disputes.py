@@ -132,7 +132,10 @@ def test_an_action_page_names_number_debtor_balance_and_status_in_heading_and_ti
 def test_a_reason_is_not_renamed_to_another_ones_name_nor_to_nothing_that_is_seen(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
     first, second = DisputeReason.objects.for_account(own.account)[:2]
-    for name, refusal in ((second.name_en.upper(), "There is already a reason with that name."), ("\u200b", "required")):
+    for name, refusal in (
+        (second.name_en.upper(), "There is already a reason with that name."),
+        ("\u200b", "required"),
+    ):
         said = {"name_en": name, "name_ar": "سبب", "position": 1, "is_offered": "on"}
         answer = client.post(page("invoices_disputereason", "change", first.pk), said)
         assert refusal in answer.content.decode()

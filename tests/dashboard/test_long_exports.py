@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import exporting, long_exports
+from inflow.dashboard.core import long_exports
 from inflow.dashboard.models import Export, ExportPart, ExportState
 from invoices.models import Invoice
 from tests import make
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "AT_ONCE", {"csv": 1, "xlsx": 1})
-    monkeypatch.setattr(long_exports, "ROWS_IN_PART", 2)
+def _short(settings: Any) -> None:
+    settings.EXPORT_AT_ONCE = {"csv": 1, "xlsx": 1}
+    settings.EXPORT_PART_ROWS = 2
 
 
 def asked(client: Client, query: str = "", form: str = "csv", name: str = "invoices_invoice") -> Export:
@@ -91,10 +91,8 @@ def test_a_long_workbook_is_whole(own: World) -> None:
     assert [cell.value for cell in sheet["A"]] == ["invoice_number", "ZQ-3", "ZQ-2", "ZQ-1", "ZQ-0"]
 
 
-def test_a_part_is_read_in_a_few_queries(
-    own: World, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
-) -> None:
-    monkeypatch.setattr(long_exports, "ROWS_IN_PART", 30)
+def test_a_part_is_read_in_a_few_queries(own: World, settings: Any, django_assert_max_num_queries: Any) -> None:
+    settings.EXPORT_PART_ROWS = 30
     for number in range(20):
         make.invoice(own.account, invoice_number=f"ZQ-{number}")
     export = asked(own.logged_in(Role.VIEWER))
@@ -102,8 +100,8 @@ def test_a_part_is_read_in_a_few_queries(
         assert not long_exports.work(export.pk)
 
 
-def test_every_list_can_be_made_by_a_worker(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "AT_ONCE", {"csv": 0, "xlsx": 0})
+def test_every_list_can_be_made_by_a_worker(own: World, settings: Any) -> None:
+    settings.EXPORT_AT_ONCE = {"csv": 0, "xlsx": 0}
     client = own.logged_in(Role.ADMIN)
     admin.autodiscover()
     for name in own.rows:

@@ -36,9 +36,9 @@ from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
-from invoices import credit_notes, dispute_files, lifecycle, staff_tasks
+from invoices import credit_notes, lifecycle, staff_tasks
 from invoices.debtors import merging
-from invoices.documents import documents, staff_files
+from invoices.documents import dispute_files, documents, staff_files
 from invoices.models import (
     CalendarRule,
     CreditNote,

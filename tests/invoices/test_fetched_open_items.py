@@ -16,6 +16,7 @@ from communications.models import CollectionSettings
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices.errors import Refused
+from invoices.imports.reading import MAX_BYTES
 from invoices.models import Difference, Invoice, OpenItemsList, OpenItemsSource
 from invoices.reconciliation import fetching, sources
 from tests import make
@@ -171,11 +172,8 @@ def test_a_list_that_may_be_cut_off_is_refused(account: Account, invoice: Invoic
         assert problem in fetched(source_of(account, url)).problem
 
 
-def test_a_list_above_the_size_of_an_upload_is_refused(
-    account: Account, books: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetching, "MAX_BYTES", 1_000)
-    books.answer = Answer(body=b"x" * 1_001)
+def test_a_list_above_the_size_of_an_upload_is_refused(account: Account, books: Receiver) -> None:
+    books.answer = Answer(body=b"x" * (MAX_BYTES + 1))
     assert "larger than" in fetched(source_of(account, books.url)).problem
 
 

@@ -13,7 +13,7 @@ from communications.models import Communication, ConsentEntry, Source
 from communications.schedule import limits
 from inflow.accounts.models import Account, AuditEntry
 from invoices import ledger, lifecycle, narrative, signals
-from invoices.debtors import aliases, debtors, merging
+from invoices.debtors import aliases, debtors, merged_rows, merging
 from invoices.errors import NotFound, Refused
 from invoices.models import (
     Contact,
@@ -118,7 +118,7 @@ def test_a_preview_says_what_moves_and_changes_nothing(account: Account) -> None
 
 
 def test_each_column_that_refers_to_a_debtor_moves_or_is_known_to_stay() -> None:
-    moving = {f"{model._meta.label_lower}.{column}" for model, column in merging._relations()}
+    moving = {f"{model._meta.label_lower}.{column}" for model, column in merged_rows.relations()}
     assert {"invoices.invoice.debtor", "invoices.receipt.debtor", "invoices.creditnote.debtor"} <= moving
     assert {"communications.communication.debtor", "communications.reply.debtor"} <= moving
     assert "communications.consententry.debtor" not in moving

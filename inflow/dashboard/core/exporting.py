@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model, QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase
@@ -24,8 +25,6 @@ Source = tuple[str, str | Callable[[Any], Any]]
 Column = str | Source  # a string is both heading and path
 FORMATS = ("csv", "xlsx")
 MOST_IN_WORKBOOK = 50_000
-# The rows that a request exports itself, in about a second. A worker exports longer lists.
-AT_ONCE = {"csv": 3_000, "xlsx": 1_000}
 _CHUNK = 1_000
 
 
@@ -80,7 +79,7 @@ def respond(model_admin: Any, request: Any, user: User, form: str) -> HttpRespon
         raise TooManyRows
     action, filters = f"{model._meta.model_name}.exported", request.GET.urlencode()[:1_000]
     audit.record(user.account, user.email, action, f"{count} rows", format=form, filters=filters)
-    if count > AT_ONCE[form]:
+    if count > settings.EXPORT_AT_ONCE[form]:
         raise RequiresWorker
     sheet = sheet_of(model_admin, request)
     rows = model_admin.with_figures(request, sheet.related(shown.queryset))

@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
@@ -36,7 +37,6 @@ log = structlog.get_logger(__name__)
 TURN_S = 5.0
 LEASE = dt.timedelta(seconds=120)
 KEPT = dt.timedelta(days=1)
-ROWS_IN_PART = 2_000
 MOST_AT_WORK, MOST_KEPT, MOST_ATTEMPTS = 3, 10, 3
 _PIECE = 512 * 1024
 _TASK = "inflow.dashboard.tasks.work_on_export"
@@ -142,7 +142,7 @@ def _turn(export: Export, until: float) -> None:
         raise AccessRevoked
     if export.rows_total is None:
         _store_keys(export)
-    while export.parts_done * ROWS_IN_PART < (export.rows_total or 0) or not export.parts_done:
+    while export.parts_done * settings.EXPORT_PART_ROWS < (export.rows_total or 0) or not export.parts_done:
         _write_part(export)
         if time.monotonic() > until:
             return
@@ -151,12 +151,12 @@ def _turn(export: Export, until: float) -> None:
 
 def _store_keys(export: Export) -> None:
     rows = exporting.listed(*_list_of(export)).queryset.values_list("pk", flat=True)
-    keys = rows.iterator(chunk_size=ROWS_IN_PART)
+    keys = rows.iterator(chunk_size=settings.EXPORT_PART_ROWS)
     total = 0
     with transaction.atomic():
         export.parts.all().delete()
         for number in itertools.count():
-            chunk = [str(key) for key in itertools.islice(keys, ROWS_IN_PART)]
+            chunk = [str(key) for key in itertools.islice(keys, settings.EXPORT_PART_ROWS)]
             if not chunk:
                 break
             _add(export, PartKind.KEYS, number, "\n".join(chunk).encode())
@@ -176,7 +176,7 @@ def _write_part(export: Export) -> None:
         else:
             content = b"".join(sheets.csv_parts(sheet.headings, lines, begins=number == 0))
             _add(export, PartKind.CONTENT, number, content)
-        done = min(export.rows_total or 0, (number + 1) * ROWS_IN_PART)
+        done = min(export.rows_total or 0, (number + 1) * settings.EXPORT_PART_ROWS)
         _save(export, parts_done=number + 1, rows_done=done, claimed_until=timezone.now() + LEASE)
 
 

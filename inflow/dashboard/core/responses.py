@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from inflow.dashboard.core import uploads
 from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm
-from invoices.imports.reading import too_large
+from invoices.imports import reading
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -50,14 +50,16 @@ def form_page(
     intro: "StrOrPromise" = "",
     is_grave: bool = False,
     template: str = "admin/page_form.html",
+    too_large: str = "",
     **more: Any,
 ) -> HttpResponse:
     """Show the form; if it is POSTed and valid, call `do`. The form shows what `do` or the domain refuses.
 
-    `more` is the context of a `template` that has more than the form. A file that is too large is refused.
+    `more` is the context of a `template` that has more than the form. `too_large` is the error at a file that is too
+    large, if its limit is not that of imports.
     """
     if request.method == "POST" and uploads.is_too_large(request):
-        form.errors["file"] = form.error_class([too_large()])
+        form.errors["file"] = form.error_class([too_large or reading.too_large()])
     elif request.method == "POST" and form.is_valid():
         with errors_shown_on(form):
             return do()

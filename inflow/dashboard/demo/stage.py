@@ -12,7 +12,7 @@ from communications.delivery import gate, status_updates
 from communications.delivery.status_updates import Outcome, StatusUpdate
 from communications.engine import clock
 from communications.models import Communication, Medium, State
-from communications.schedule import holding
+from communications.schedule import ordering
 from inflow.accounts.models import Account
 from webhooks.models import EventCounter
 
@@ -85,7 +85,7 @@ class Stage:
         """Capture what is due: no message of the past leaves the machine."""
         self._look_at_clock()
         due = Communication.objects.for_account(account).filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        for pk in list(due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", flat=True)):
+        for pk in list(due.order_by("scheduled_for", *ordering.SEND_ORDER).values_list("pk", flat=True)):
             if rows := gate.claim(pk, account=account):
                 self._hand_over(rows)
 

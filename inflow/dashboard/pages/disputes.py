@@ -19,11 +19,9 @@ from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import uploads
-from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.markup import amount, badge, bdi, lines, link, moment_column
-from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.about_invoice import COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
 from inflow.dashboard.pages.dispute_forms import (
@@ -34,7 +32,8 @@ from inflow.dashboard.pages.dispute_forms import (
     OptionalAnswerForm,
     ReviseForm,
 )
-from invoices import dispute_files, disputes, money
+from invoices import disputes, money
+from invoices.documents import dispute_files
 from invoices.documents.bounds import MAX_BYTES
 from invoices.models import OPEN, Dispute, DisputeFile, DisputeStatus, Status
 
@@ -191,17 +190,24 @@ class DisputeAdmin(AboutInvoice):
     def add_file(self, request: HttpRequest, dispute: Dispute) -> HttpResponse:
         back = self.url("change", dispute.pk)
         form = FileForm(*((request.POST, request.FILES) if request.method == "POST" else ()), row=dispute)
-        if request.method == "POST" and uploads.is_too_large(request):
-            form.errors["file"] = form.error_class([_("A file may have at most %(size)s MB.") % {"size": 10}])
-        elif form.is_valid():
+
+        def add() -> HttpResponse:
             file = form.cleaned_data["file"]
-            with errors_shown_on(form):
-                dispute_files.add(dispute.account, dispute.pk, actor(request), file.read(MAX_BYTES + 1), file.name)
-                messages.success(request, _("The file was added."))
-                return HttpResponseRedirect(back)
-        context = {"title": _("Add file"), "form": form, "back": back, "button": _("Upload"), "intro": ""}
-        context["subtitle"] = self.about(dispute)
-        return page(self, request, "admin/page_form.html", context)
+            dispute_files.add(dispute.account, dispute.pk, actor(request), file.read(MAX_BYTES + 1), file.name)
+            messages.success(request, _("The file was added."))
+            return HttpResponseRedirect(back)
+
+        return form_page(
+            self,
+            request,
+            form,
+            add,
+            title=_("Add file"),
+            back=back,
+            button=_("Upload"),
+            too_large=dispute_files.too_large(),
+            subtitle=self.about(dispute),
+        )
 
     # Linked from the page.
     @page_action(_lazy("Download"), icon="download", needs=Role.VIEWER, fits=lambda dispute: False)

@@ -17,12 +17,10 @@ from inflow.accounts.access import actor
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import uploads
-from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.forms import OnceForm
 from invoices.documents import contents, staff_files
@@ -44,19 +42,27 @@ def _upload(model_admin: Any, request: HttpRequest, row: Invoice | Debtor) -> Ht
     """Show the form on GET, and add the file on POST."""
     back = model_admin.url("change", row.pk)
     form = FileForm(*((request.POST, request.FILES) if request.method == "POST" else ()), row=row)
-    if request.method == "POST" and uploads.is_too_large(request):
-        form.errors["file"] = form.error_class([contents.too_large()])
-    elif form.is_valid():
+
+    def add() -> HttpResponse:
         file = form.cleaned_data["file"]
         about: dict[str, Any] = {"invoice_id": row.pk} if isinstance(row, Invoice) else {"debtor_id": row.pk}
-        with errors_shown_on(form):
-            key = form.cleaned_data["key"]
-            staff_files.add(row.account, actor(request), file.read(MAX_BYTES + 1), file.name, **about, key=key)
-            messages.success(request, _("The file was added."))
-            return HttpResponseRedirect(f"{back}#files")
-    intro = _("Debtors never see it, and it is not attached to messages.")
-    context = {"title": _("Add file"), "form": form, "back": back, "button": _("Upload"), "intro": intro}
-    return page(model_admin, request, "admin/page_form.html", context)
+        staff_files.add(
+            row.account, actor(request), file.read(MAX_BYTES + 1), file.name, **about, key=form.cleaned_data["key"]
+        )
+        messages.success(request, _("The file was added."))
+        return HttpResponseRedirect(f"{back}#files")
+
+    return form_page(
+        model_admin,
+        request,
+        form,
+        add,
+        title=_("Add file"),
+        back=back,
+        button=_("Upload"),
+        intro=_("Debtors never see it, and it is not attached to messages."),
+        too_large=contents.too_large(),
+    )
 
 
 class FileActions:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from communications.models import Communication, State
-from communications.schedule import holding, standstill
+from communications.schedule import ordering, standstill
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
@@ -148,7 +148,7 @@ def _scheduled(user: User) -> dict[str, Any]:
         until_tomorrow=Window(Count("pk")), until_midnight=Window(Count("pk", filter=Q(scheduled_for__lt=midnight)))
     )
     soonest = (
-        counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", *holding.SEND_ORDER)[:SHOWN]
+        counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", *ordering.SEND_ORDER)[:SHOWN]
     )
     today_count = max((message.until_midnight for message in soonest), default=0)
     tomorrow_count = max((message.until_tomorrow for message in soonest), default=0) - today_count

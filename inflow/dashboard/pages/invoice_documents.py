@@ -18,10 +18,8 @@ from inflow.accounts.access import actor
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import uploads
-from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.forms import OptionalReasonForm
 from invoices.documents import contents, documents
@@ -65,18 +63,25 @@ def upload(model_admin: Any, request: HttpRequest, invoice: Invoice) -> HttpResp
     """Show the form on GET, and attach the file on POST."""
     back = model_admin.url("change", invoice.pk)
     form = DocumentForm(*((request.POST, request.FILES) if request.method == "POST" else ()), row=invoice)
-    if request.method == "POST" and uploads.is_too_large(request):
-        form.errors["file"] = form.error_class([contents.too_large()])
-    elif form.is_valid():
+
+    def attach() -> HttpResponse:
         file = form.cleaned_data["file"]
-        with errors_shown_on(form):
-            documents.attach(invoice.account, invoice.pk, actor(request), file.read(MAX_BYTES + 1), file.name)
-            messages.success(request, _("The document is attached to invoice %(invoice)s.") % {"invoice": invoice})
-            return HttpResponseRedirect(back)
-    title = _("Replace the document") if _has_document(invoice) else _("Upload the document")
-    intro = _("Attached to emails about this invoice, and offered for download on the debtor page.")
-    context = {"title": title, "form": form, "back": back, "button": _("Upload"), "intro": intro}
-    return page(model_admin, request, "admin/page_form.html", {**context, "subtitle": model_admin.about(invoice)})
+        documents.attach(invoice.account, invoice.pk, actor(request), file.read(MAX_BYTES + 1), file.name)
+        messages.success(request, _("The document is attached to invoice %(invoice)s.") % {"invoice": invoice})
+        return HttpResponseRedirect(back)
+
+    return form_page(
+        model_admin,
+        request,
+        form,
+        attach,
+        title=_("Replace the document") if _has_document(invoice) else _("Upload the document"),
+        back=back,
+        button=_("Upload"),
+        intro=_("Attached to emails about this invoice, and offered for download on the debtor page."),
+        too_large=contents.too_large(),
+        subtitle=model_admin.about(invoice),
+    )
 
 
 class DocumentActions:

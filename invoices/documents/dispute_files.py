@@ -4,23 +4,23 @@ import hashlib
 import uuid
 
 from django.http import HttpResponse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
-from inflow.canonical import canonical
 from inflow.sql import account_scope
 from invoices import timeline
-from invoices.documents import contents, storage
+from invoices.documents import contents, files, storage
 from invoices.documents.bounds import MAX_BYTES, MIB
 from invoices.errors import NotFound, Refused
-from invoices.models import Dispute, DisputeFile, DocumentKind
-from invoices.models.disputes import FileKind
+from invoices.models import Dispute, DisputeFile, DocumentKind, FileKind
 
 # Files of one dispute, of both sides together.
 MAX_FILES = 20
-MEDIA_TYPES = {FileKind.PDF: "application/pdf", FileKind.PNG: "image/png", FileKind.JPEG: "image/jpeg"}
+
+
+def too_large() -> str:
+    return _("A file may have at most %(size)s MB.") % {"size": MAX_BYTES // MIB}
 
 
 def check(data: bytes) -> FileKind:
@@ -28,7 +28,7 @@ def check(data: bytes) -> FileKind:
     if not data:
         raise Refused("file", "empty", _("The file is empty."))
     if len(data) > MAX_BYTES:
-        raise Refused("file", "too_large", _("A file may have at most %(size)s MB.") % {"size": MAX_BYTES // MIB})
+        raise Refused("file", "too_large", too_large())
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data.endswith(b"IEND\xaeB`\x82"):
         return FileKind.PNG
     if data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9"):
@@ -58,12 +58,12 @@ def add(account: Account, dispute_id: uuid.UUID, actor: Actor, data: bytes, name
             return same
         if known.count() >= MAX_FILES:
             raise Refused("file", "too_many", _("A dispute may have at most %(most)s files.") % {"most": MAX_FILES})
-        stored_as = storage.save(storage.new_name(account.pk, kind), data)
+        stored_as = storage.save(account.pk, kind, data)
         file: DisputeFile = DisputeFile.objects.create(
             account=account,
             dispute=dispute,
             kind=kind,
-            name=canonical(name.replace("\0", ""))[:200] or f"file.{kind.value}",
+            name=files.name_of(name, f"file.{kind.value}"),
             size=len(data),
             sha256=digest,
             is_from_debtor=actor == DEBTOR,
@@ -78,15 +78,9 @@ def add(account: Account, dispute_id: uuid.UUID, actor: Actor, data: bytes, name
 
 def response(file: DisputeFile) -> HttpResponse | None:
     """Return a response that makes a browser save the file, never show it. Return None if the file is gone."""
-    data = storage.read_named(file.stored_as) if file.stored_as else file.data
+    data = storage.read_outside(file) if file.stored_as else file.data
     if data is None:
         return None
     kind = FileKind(file.kind)
     stem = file.name.rpartition(".")[0] or file.name
-    headers = {
-        "Content-Disposition": content_disposition_header(True, f"{stem}.{kind.value}") or "attachment",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(bytes(data), content_type=MEDIA_TYPES[kind], headers=headers)
+    return files.download(bytes(data), f"{stem}.{kind.value}", files.MEDIA_TYPES[kind])
