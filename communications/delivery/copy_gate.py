@@ -115,7 +115,7 @@ def _facts_without_own_case(case: Case) -> Facts:
     for invoice in invoices:
         if invoice.pk in opened:
             invoice.escalation_level = escalations.MAX_LEVEL - 1
-    return Facts(case.account, case.debtor, case.rules, invoices)
+    return Facts(case.account, case.debtor, case.rules, invoices, now=case.now)
 
 
 def _problem_of(case: Case, copy: Copy) -> str:

@@ -58,7 +58,7 @@ class Case:
     @cached_property
     def facts(self) -> Facts:
         open_invoices = [invoice for invoice in self.invoices.values() if invoice.is_open]
-        return Facts(self.account, self.debtor, self.rules, open_invoices)
+        return Facts(self.account, self.debtor, self.rules, open_invoices, now=self.now)
 
     def choose(self, row: Communication, channels: Sequence[str]) -> addresses.Chosen:
         """Return the channel and the main recipient of a message."""

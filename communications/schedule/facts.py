@@ -40,7 +40,7 @@ class Facts:
     """Facts of a debtor on which all of its messages depend, in addition to the facts of each invoice.
 
     They are read on first use, so the caller must have written its changes by then. The gate passes the open invoices
-    that it has locked.
+    that it has locked, and the time with which it compares: a message that left since then counts as sent at that time.
     """
 
     def __init__(
@@ -50,12 +50,13 @@ class Facts:
         rules: CollectionSettings,
         open_invoices: Sequence[Invoice] | None = None,
         *,
+        now: dt.datetime | None = None,
         invoice: Invoice | None = None,
         given: Given | None = None,
     ) -> None:
         self._given = given
         self.account, self.debtor, self.rules = account, debtor, rules
-        self.now = account.now()
+        self.now = now or account.now()
         self._locked_invoices, self._invoice = open_invoices, invoice
         # Unsaved messages by step, for the planner.
         self.probes: dict[tuple[int, str], Communication] = {}

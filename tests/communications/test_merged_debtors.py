@@ -15,7 +15,8 @@ from communications.contacts import readers
 from communications.delivery import sender
 from communications.models import Address, Communication
 from communications.portal import entries, links, statement, texts
-from communications.schedule import replanning
+from communications.schedule import holding, ladder, replanning
+from communications.schedule.facts import Facts
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle
 from invoices.debtors import debtor_parties, debtors, merging
@@ -228,3 +229,15 @@ def test_two_gates_at_one_reader_send_one_message(mail: MailServer) -> None:
     due = [make.reminder_due(each).pk for each in (alpha, beta)]
     at_once(*(partial(sender.send, pk) for pk in due))
     assert len(mail.mails) == 1
+
+
+def test_a_message_that_left_while_a_gate_waited_for_the_reader_counts_as_sent_at_the_gates_time(
+    account: Account, mail: MailServer
+) -> None:
+    alpha, beta = late(account, "Alpha LLC", "ALPHA-1"), late(account, "Beta LLC", "BETA-1")
+    set_reader(account)
+    row = make.reminder_due(beta)
+    assert sender.send(make.reminder_due(alpha).pk)
+    moment = Communication.objects.get(invoice=alpha, status="sent").sent_at - dt.timedelta(milliseconds=1)
+    facts = Facts(account, beta.debtor, ladder.rules_of(account), [beta], now=moment)
+    assert holding.next_allowed(facts, beta, row, moment) > moment
