@@ -238,6 +238,7 @@ def test_a_message_that_left_while_a_gate_waited_for_the_reader_counts_as_sent_a
     set_reader(account)
     row = make.reminder_due(beta)
     assert sender.send(make.reminder_due(alpha).pk)
-    moment = Communication.objects.get(invoice=alpha, status="sent").sent_at - dt.timedelta(milliseconds=1)
+    sent_at: Any = Communication.objects.get(invoice=alpha, status="sent").sent_at
+    moment: dt.datetime = sent_at - dt.timedelta(milliseconds=1)
     facts = Facts(account, beta.debtor, ladder.rules_of(account), [beta], now=moment)
     assert holding.next_allowed(facts, beta, row, moment) > moment
