@@ -140,7 +140,7 @@ def test_a_reason_is_not_renamed_to_another_ones_name_nor_to_nothing_that_is_see
         answer = client.post(page("invoices_disputereason", "change", first.pk), said)
         assert refusal in answer.content.decode()
     said = {"name_en": second.name_en.upper(), "name_ar": "سبب"}
-    assert "There is a reason" in client.post(page("invoices_disputereason", "add"), said).content.decode()
+    assert "There is already a reason" in client.post(page("invoices_disputereason", "add"), said).content.decode()
     first.refresh_from_db()
     assert first.name_ar != "سبب"
     assert DisputeReason.objects.for_account(own.account).count() == 8

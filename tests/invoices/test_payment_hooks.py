@@ -270,7 +270,7 @@ def test_a_person_reverses_the_whole_payment_that_was_taken_back(
     post(stripe, event("charge.refunded", id="evt_8", amount_refunded=50))
     post(stripe, event("charge.refunded", id="evt_9", amount_refunded=100_050))
     early = PaymentReport.objects.get(event_id="evt_9")
-    with pytest.raises(Refused, match="whole payment"):
+    with pytest.raises(Refused, match="whole amount"):
         reports.reverse(early, make.STAFF)
     post(stripe, event())
     reports.reverse(PaymentReport.objects.get(event_id="evt_9"), make.STAFF, reason="Refunded.")
@@ -279,7 +279,7 @@ def test_a_person_reverses_the_whole_payment_that_was_taken_back(
     assert (make.again(invoice).amount_paid, Receipt.objects.get().status) == (Decimal(0), "reversed")
     with pytest.raises(Refused, match="handled already"):
         reports.reverse(report, make.STAFF)
-    with pytest.raises(Refused, match="whole payment"):
+    with pytest.raises(Refused, match="whole amount"):
         reports.reverse(PaymentReport.objects.get(event_id="evt_8"), make.STAFF)
 
 
